@@ -1,0 +1,122 @@
+"""The two configurations: what the model is, and how it is trained. Frozen, checked once."""
+from dataclasses import asdict, dataclass, fields
+
+FEED_FORWARDS = ("gelu", "gelu_tanh")
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The shape of a Transformer. Letters in brackets are those of the equations.
+
+    Raises ValueError, with the way out, for sizes that do not fit together.
+    """
+    vocab_size: int                     # V, tokens
+    context_length: int = 128           # the most positions that attend to each other, tokens
+    n_layer: int = 4                    # L
+    n_head: int = 4                     # H; each head has width D = d_model / n_head
+    d_model: int = 128                  # C, the width of the residual stream
+    d_ff: int | None = None             # F, the hidden width of the feed-forward; None means 4 d_model
+    feed_forward: str = "gelu_tanh"     # its activation: gelu (exact) or gelu_tanh (what GPT-2 computes)
+    causal: bool = True                 # a position attends to itself and to earlier ones only
+    tied_embeddings: bool = True        # the output layer is the token embedding, transposed
+    bias: bool = True                   # in linear layers and norms
+    dropout: float = 0.0                # probability of setting a value to zero while training
+    norm_eps: float = 1e-5
+
+    def __post_init__(self):
+        if self.d_ff is None:
+            object.__setattr__(self, "d_ff", 4 * self.d_model)
+        for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model", "d_ff"):
+            _require_positive_int(self, name)
+        if self.d_model % self.n_head:
+            C, H = self.d_model, self.n_head
+            raise ValueError(f"d_model={C} is not divisible by n_head={H}; try d_model={H * -(-C // H)}")
+        if self.feed_forward not in FEED_FORWARDS:
+            raise ValueError(f"feed_forward={self.feed_forward!r} is not one of {', '.join(FEED_FORWARDS)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout} is a probability below 1; try 0.1")
+
+    @property
+    def d_head(self):
+        """D, the width of one head."""
+        return self.d_model // self.n_head
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a run is trained. Exactly one of steps, minutes and tokens says how long.
+
+    Raises ValueError, with the way out, for values that make no sense.
+    """
+    steps: int | None = None            # optimiser steps
+    minutes: float | None = None        # of training; 20 measured steps turn it into steps
+    tokens: int | None = None           # tokens seen
+    batch_size: int = 32                # sequences per forward pass
+    accumulation: int = 1               # forward passes per optimiser step
+    lr: float = 1e-3                    # the highest learning rate
+    min_lr_ratio: float = 0.1           # where the cosine ends, as a share of lr
+    warmup: float = 0.05                # share of the steps in which the rate rises from 0
+    beta1: float = 0.9
+    beta2: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.1           # of matrices; biases and norms are not decayed
+    clip: float = 1.0                   # longest gradient allowed, as a Euclidean norm; 0 turns it off
+    evaluate_every: int = 100           # steps
+    evaluate_batches: int = 8           # of a fixed sample of validation; 0 means all of it
+    checkpoint_minutes: float = 1.0     # of training between two checkpoints
+    seed: int = 0
+
+    def __post_init__(self):
+        lengths = [name for name in ("steps", "minutes", "tokens") if getattr(self, name) is not None]
+        if len(lengths) > 1:
+            raise ValueError(f"{' and '.join(lengths)} both say how long to train; give one")
+        if not lengths:
+            object.__setattr__(self, "minutes", 5.0)
+        for name in ("batch_size", "accumulation", "evaluate_every"):
+            _require_positive_int(self, name)
+        for name in ("steps", "minutes", "tokens", "lr"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name}={value} must be greater than 0")
+        for name in ("min_lr_ratio", "warmup", "beta1", "beta2"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} must lie between 0 and 1")
+        for name in ("weight_decay", "clip", "evaluate_batches", "checkpoint_minutes"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+
+
+PRESETS = {
+    # the 2019 recipe (GPT-2), from a size for a laptop's minutes to the published 124M parameters
+    "gpt2-nano": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128},
+    "gpt2-micro": {"n_layer": 6, "n_head": 6, "d_model": 192, "context_length": 256},
+    "gpt2-mini": {"n_layer": 6, "n_head": 6, "d_model": 384, "context_length": 256},
+    "gpt2-small": {"n_layer": 12, "n_head": 12, "d_model": 768, "context_length": 1024},
+}
+
+
+def preset(name, **changes):
+    """The TransformerConfig of a preset, with changes: preset("gpt2-nano", vocab_size=4096)."""
+    if name not in PRESETS:
+        raise ValueError(f"preset={name!r} is not one of {', '.join(PRESETS)}")
+    return TransformerConfig(**PRESETS[name] | changes)
+
+
+def to_dict(config):
+    """A configuration as plain values, for config.json."""
+    return asdict(config)
+
+
+def from_dict(kind, values):
+    """A configuration of `kind` from plain values. Raises ValueError for a field it does not have."""
+    known = {field.name for field in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    return kind(**values)
+
+
+def _require_positive_int(config, name):
+    value = getattr(config, name)
+    if not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        raise ValueError(f"{name}={value!r} must be a whole number greater than 0")

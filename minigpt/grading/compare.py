@@ -1,0 +1,51 @@
+"""Comparing arrays: tolerances, set once, and failures that say what was expected."""
+from collections import namedtuple
+
+import numpy as np
+
+Tolerance = namedtuple("Tolerance", "rtol atol")
+
+TOLERANCE = {
+    np.dtype(np.float64): Tolerance(1e-9, 1e-11),   # about 1e4 roundings of 1e-16, then a factor for cancellation
+    np.dtype(np.float32): Tolerance(1e-5, 2e-6),    # about 30 roundings of 6e-8, sums up to some hundred terms
+    np.dtype(np.float16): Tolerance(1e-2, 2e-3),    # one rounding is 5e-4
+}
+
+
+class Mismatch(AssertionError):
+    """A value that is not what it should be; `what`, `got` and `expected` say which."""
+
+    def __init__(self, message, what, got, expected):
+        super().__init__(message)
+        self.what, self.got, self.expected = what, got, expected
+
+
+def assert_close(got, expected, what="y", tolerance=None):
+    """Raise Mismatch unless the arrays agree in shape and, within the tolerance of got's dtype, in value.
+
+    NaN agrees with NaN, inf with inf of the same sign. `tolerance` overrides the table, with a reason.
+    """
+    got, expected = np.asarray(got), np.asarray(expected)
+    if got.shape != expected.shape:
+        raise Mismatch(f"{what} has shape {got.shape}, expected {expected.shape}", what, got, expected)
+    rtol, atol = tolerance or TOLERANCE.get(got.dtype, Tolerance(0, 0))
+    close = np.isclose(got, expected, rtol=rtol, atol=atol, equal_nan=True)
+    if close.all():
+        return
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(np.where(close, 0, np.nan_to_num(got - expected, nan=np.inf)).astype(float))
+    worst = tuple(int(i) for i in np.unravel_index(apart.argmax(), apart.shape))
+    where = f"{what}{list(worst)}" if worst else what
+    raise Mismatch(f"{where}: expected {expected[worst]:.6g}, got {got[worst]:.6g} "
+                   f"({int((~close).sum())} of {close.size} values differ)", what, got, expected)
+
+
+def same(a, b):
+    """True if two results (arrays, numbers, lists, strings, tuples of these) agree within tolerance."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    try:
+        assert_close(a, b)
+    except (AssertionError, TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Running a contract: the tests of tests/test_X.py, over one implementation, without pytest's machinery."""
+import importlib
+import inspect
+import itertools
+import pathlib
+import sys
+import unittest
+from collections import namedtuple
+
+import numpy as np
+
+from minigpt.errors import InputError
+from minigpt.grading.op import Op
+
+TESTS = pathlib.Path(__file__).parents[2] / "tests"
+
+Outcome = namedtuple("Outcome", "test status error log")   # status: passed, failed, crashed, skipped
+Mistake = namedtuple("Mistake", "name says op")
+
+
+def contract(concept):
+    """The contract of a concept: (name, function of op) for each of its tests, in the order of the file."""
+    module = _import_from_tests(f"test_{concept}")
+    cases = []
+    for name, function in vars(module).items():
+        if name.startswith("test_") and "op" in inspect.signature(function).parameters and not _is_slow(function):
+            cases += [(name + suffix, _bind(function, values)) for suffix, values in _parameters(function)]
+    return cases
+
+
+def run_contract(concept, op, *, until_failed=False):
+    """A list of Outcomes, one a test; with `until_failed` it ends at the first assertion that fails."""
+    outcomes = []
+    for name, case in contract(concept):
+        outcomes.append(run_test(name, case, op))
+        if until_failed and outcomes[-1].status == "failed":
+            break
+    return outcomes
+
+
+def run_test(name, case, op):
+    """One test over one implementation. An assertion is a failure, any other exception a crash."""
+    op.log.clear()
+    try:
+        with np.errstate(all="ignore"):                # a wrong answer may overflow; its value is judged
+            case(op)
+    except unittest.SkipTest as error:
+        return Outcome(name, "skipped", error, [])
+    except AssertionError as error:
+        return Outcome(name, "failed", error, list(op.log))
+    except Exception as error:
+        return Outcome(name, "crashed", error, list(op.log))
+    return Outcome(name, "passed", None, list(op.log))
+
+
+def mistakes(concept):
+    """The bank of a concept: each typical wrong answer as an Op whose other functions are the reference's."""
+    try:
+        module = _import_from_tests(f"mistakes.{concept}")
+    except ModuleNotFoundError:
+        return []
+    reference = vars(importlib.import_module(f"minigpt.reference.{concept}"))
+    wrong = [f for f in vars(module).values() if hasattr(f, "replaces") and f.__module__ == module.__name__]
+    return [Mistake(f.__name__, f.says, Op(concept, f.__name__, {**reference, **f.replaces})) for f in wrong]
+
+
+def _import_from_tests(name):
+    if not TESTS.is_dir():
+        raise InputError(f"no contracts at {TESTS}: work in a clone of the repository, not in an installed copy")
+    if str(TESTS) not in sys.path:
+        sys.path.insert(0, str(TESTS))
+    return importlib.import_module(name)
+
+
+def _bind(function, values):
+    return lambda op: function(op=op, **values)
+
+
+def _is_slow(function):
+    return any(mark.name in ("slow", "download", "gpu") for mark in getattr(function, "pytestmark", []))
+
+
+def _parameters(function):
+    """The cases that pytest.mark.parametrize makes of a test: ("[1-2]", {"a": 1, "b": 2}) for each."""
+    marks = [m for m in getattr(function, "pytestmark", []) if m.name == "parametrize"]
+    axes = []
+    for mark in marks:
+        names = [n.strip() for n in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+        axes.append([dict(zip(names, _values(row, len(names)), strict=True)) for row in mark.args[1]])
+    for combination in itertools.product(*axes):
+        values = {name: value for part in combination for name, value in part.items()}
+        yield (f"[{'-'.join(map(str, values.values()))}]" if values else ""), values
+
+
+def _values(row, n):
+    row = getattr(row, "values", row) if type(row).__name__ == "ParameterSet" else row
+    return (row,) if n == 1 and not (isinstance(row, tuple) and len(row) == 1) else row

@@ -1,0 +1,128 @@
+"""One implementation of one concept as functions on NumPy arrays, whatever it is written in."""
+import importlib
+import types
+import unittest
+
+import numpy as np
+import torch
+
+from minigpt.bridge import as_gradients, check_gradients
+
+
+class Op:
+    """What a contract runs: `op.run(inputs, dy) -> (y, gradients)`, on NumPy arrays.
+
+    concept: the room's name. name: "reference", "torch", "fused", "triton", "mine" or a mistake's.
+    functions: the room, name -> function; torch functions if `is_torch`.
+    dtype: what floating-point inputs are cast to (None: left as they are).
+    Everything an implementation answers is kept in `log`, so that two of them can be compared.
+    """
+
+    def __init__(self, concept, name, functions, *, is_torch=False, dtype=None):
+        self.concept, self.name, self.functions = concept, name, functions
+        self.is_torch, self.dtype, self.log = is_torch, dtype, []
+
+    def __repr__(self):
+        return f"{self.name} {self.concept}"
+
+    def get(self, name):
+        """The room's function or class of that name; skips the test if this implementation has none."""
+        if name not in self.functions:
+            raise unittest.SkipTest(f"{self!r} has no {name}")
+        return self.functions[name]
+
+    def record(self, value):
+        """Keep an answer in the log, and return it."""
+        self.log.append(value)
+        return value
+
+    def call(self, function, *args, **options):
+        """One function of the room: arrays (and numbers, texts ...) in, arrays out; no gradient."""
+        args, options = self._in(args), {key: self._in_one(value) for key, value in options.items()}
+        return self.record(_out(self.get(function)(*args, **options)))
+
+    def forward(self, inputs, **options):
+        """y of the room's main function."""
+        if self.is_torch:
+            return self.call(self.concept, *inputs, **options)
+        options = {key: self._in_one(value) for key, value in options.items()}
+        y, _ = _with_cache(self.get(f"{self.concept}_forward")(*self._in(inputs), **options))
+        return self.record(_out(y))
+
+    def run(self, inputs, dy, **options):
+        """(y, gradients): a gradient for each floating-point input, in order, of its shape."""
+        run = self._run_torch if self.is_torch else self._run_numpy
+        y, gradients = run(self._in(inputs), dy, {key: self._in_one(v) for key, v in options.items()})
+        return self.record((_out(y), tuple(_out(g) for g in gradients)))
+
+    def _run_numpy(self, inputs, dy, options):
+        backward = self.get(f"{self.concept}_backward")
+        y, cache = _with_cache(self.get(f"{self.concept}_forward")(*inputs, **options))
+        gradients = as_gradients(backward(self._in_one(dy), cache))
+        shapes = [x.shape for x in inputs if _is_float(x)]
+        try:
+            check_gradients(gradients, shapes, f"{self.concept}_backward")
+        except ValueError as error:
+            raise AssertionError(str(error)) from None
+        return y, gradients
+
+    def _run_torch(self, inputs, dy, options):
+        inputs = [x.requires_grad_() if _is_float(x) else x for x in inputs]
+        y = self.get(self.concept)(*inputs, **options)
+        floats = [x for x in inputs if _is_float(x)]
+        gradients = torch.autograd.grad(y, floats, self._in_one(dy).to(y.dtype), allow_unused=True)
+        return y, [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, floats, strict=True)]
+
+    def _in(self, values):
+        return [self._in_one(value) for value in values]
+
+    def _in_one(self, value):
+        if not isinstance(value, np.ndarray | np.floating):
+            return value
+        if self.dtype is not None and np.issubdtype(value.dtype, np.floating):
+            value = value.astype(self.dtype)
+        return torch.from_numpy(np.asarray(value)) if self.is_torch else value
+
+
+def implementations(concept):
+    """All implementations of a concept that this machine can run, as Ops."""
+    found = []
+    for name, module, options in (
+        ("reference", f"minigpt.reference.{concept}", {}),
+        ("torch", f"minigpt.{concept}", {"is_torch": True}),
+        ("fused", "minigpt.fused", {"is_torch": True}),
+        ("triton", f"kernels.{concept}", {"is_torch": True, "dtype": np.float32}),
+    ):
+        try:
+            room = vars(importlib.import_module(module))
+        except ModuleNotFoundError as error:
+            if error.name in (module, "triton"):
+                continue
+            raise
+        if name == "fused":
+            if concept not in room:
+                continue
+            room = {concept: room[concept]}            # the other functions of this room are not fused
+        found.append(Op(concept, name, room, **options))
+    return found
+
+
+def _is_float(x):
+    if isinstance(x, torch.Tensor):
+        return x.is_floating_point()
+    return isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.floating)
+
+
+def _with_cache(result):
+    is_pair = isinstance(result, tuple) and not hasattr(result, "_fields") and len(result) == 2
+    return result if is_pair else (result, None)       # a forward alone need not return a cache
+
+
+def _out(value):
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, tuple):
+        return tuple(_out(v) for v in value)
+    if isinstance(value, types.GeneratorType):
+        return list(value)
+    return value

@@ -1,0 +1,69 @@
+"""The student's own functions: found by name in a file or in the folder my/."""
+import importlib.util
+import pathlib
+import sys
+
+from minigpt.bridge import from_numpy
+from minigpt.errors import InputError
+from minigpt.grading.op import Op
+from minigpt.swap import known_names
+
+
+def load_mine(path):
+    """Functions by name from a Python file, or from every Python file of a folder: {name: function}.
+
+    Runs the file: it is the user's own code. Only what the file itself defines counts, not what it imports.
+    Raises InputError if there is no such file, it does not run, or it defines nothing that we know.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise InputError(f"--mine {path}: no such file or folder; `python -m minigpt start` shows how to begin")
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    mine = {}
+    for file in files:
+        mine |= _functions_of(file)
+    known = set(known_names())
+    if not any(name.removesuffix("_forward") in known for name in mine):
+        raise InputError(f"--mine {path}: defines none of {', '.join(sorted(known))} "
+                         f"(or X_forward and X_backward for one of them)")
+    return mine
+
+
+def replacements(mine):
+    """{name: torch function} for `minigpt.use`: NumPy pairs are bridged, torch functions used as they are."""
+    pairs = {n.removesuffix("_forward") for n in mine if n.endswith("_forward")}
+    bridged = {n: from_numpy(mine[f"{n}_forward"], mine[f"{n}_backward"])
+               for n in pairs if f"{n}_backward" in mine}
+    known = known_names()
+    return {name: f for name, f in (mine | bridged).items() if name in known}
+
+
+def mine_op(mine, concept):
+    """The student's implementation of a concept for its contract, or None if there is none."""
+    if f"{concept}_forward" in mine:
+        return Op(concept, "mine", mine)
+    return Op(concept, "mine", mine, is_torch=True) if concept in mine else None
+
+
+def _functions_of(file):
+    name = f"mine_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None:
+        raise InputError(f"--mine {file}: not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        line = getattr(error, "lineno", None) or _last_line(error, file)
+        raise InputError(f"--mine {file}, line {line}: {type(error).__name__}: {error}") from error
+    return {n: f for n, f in vars(module).items() if callable(f) and getattr(f, "__module__", "") == name}
+
+
+def _last_line(error, file):
+    lines, traceback = ["?"], error.__traceback__
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == str(file):
+            lines.append(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return lines[-1]

@@ -1,0 +1,65 @@
+"""Runs every contract over every implementation: `op` is one of them."""
+import os
+import pathlib
+
+import hypothesis
+import pytest
+
+import kernels._backend  # noqa: F401  decides the mode of Triton before triton is imported
+from minigpt.grading.op import implementations
+from minigpt.mine import load_mine, mine_op
+
+hypothesis.settings.register_profile("minigpt", deadline=None, max_examples=20, derandomize=True, database=None,
+                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("minigpt")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--mine", nargs="?", const="my", metavar="FILE",
+                     help="run the contracts over your own functions, in FILE or in the folder my/")
+
+
+def pytest_configure(config):
+    if config.getoption("--mine"):
+        config.mine = load_mine(pathlib.Path(config.getoption("--mine")))
+
+
+def pytest_generate_tests(metafunc):
+    if "op" not in metafunc.fixturenames:
+        return
+    concept = metafunc.module.__name__.removeprefix("test_")
+    mine = getattr(metafunc.config, "mine", None)
+    ops = implementations(concept) if mine is None else [mine_op(mine, concept)]
+    metafunc.parametrize("op", [op for op in ops if op], ids=lambda op: op.name)
+
+
+def pytest_collection_modifyitems(config, items):
+    if getattr(config, "mine", None) is not None:      # then nothing but the contracts of the student's functions
+        chosen = [item for item in items if "op" in getattr(getattr(item, "callspec", None), "params", {})]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+    if not _has_gpu():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+def _has_gpu():
+    import torch
+    return torch.cuda.is_available()
+
+
+@pytest.fixture(autouse=True)
+def _one_log_a_test(request):
+    if "op" in request.fixturenames:
+        request.getfixturevalue("op").log.clear()
+
+
+@pytest.fixture
+def require_data():
+    """Skip when a corpus cannot be fetched, unless MINIGPT_REQUIRE_DATA=1 makes that a failure."""
+    def give_up(error):
+        if os.environ.get("MINIGPT_REQUIRE_DATA") == "1":
+            raise error
+        pytest.skip(str(error))
+    return give_up
