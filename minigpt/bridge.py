@@ -55,8 +55,9 @@ def check_gradients(gradients, shapes, name):
         raise ValueError(f"{name} returned {len(gradients)} gradient(s), expected {len(shapes)}: "
                          f"one for each floating-point input, in order")
     for i, (gradient, shape) in enumerate(zip(gradients, shapes, strict=True)):
-        if np.shape(gradient) != shape:
-            raise ValueError(f"{name}: gradient {i} has shape {np.shape(gradient)}, its input has {shape}")
+        got = {key: np.shape(g) for key, g in gradient.items()} if isinstance(gradient, dict) else np.shape(gradient)
+        if got != shape:
+            raise ValueError(f"{name}: gradient {i} has shape {got}, its input has {shape}")
 
 
 def _is_float_tensor(a):

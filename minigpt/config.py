@@ -81,7 +81,7 @@ class TrainConfig:
         for name in ("min_lr_ratio", "warmup", "beta1", "beta2"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between 0 and 1")
-        for name in ("weight_decay", "clip", "evaluate_batches", "checkpoint_minutes"):
+        for name in ("weight_decay", "clip", "evaluate_batches", "checkpoint_minutes", "seed"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
 

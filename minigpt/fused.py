@@ -3,7 +3,13 @@
 Each carries `contains`: the spelled-out functions that it computes inside itself. `minigpt.use` puts the
 spelled-out form back when one of those is replaced by yours.
 """
+import torch
 import torch.nn.functional as F
+from torch.optim.adamw import adamw as adamw_of_torch
+
+from minigpt.attention import attention as attention_spelled_out
+from minigpt.dropout import dropout as dropout_spelled_out
+from minigpt.embedding import embedding as embedding_spelled_out
 
 
 def contains(*names):
@@ -19,3 +25,87 @@ def softmax(x):
     """F.softmax, with a row of -inf giving 0 (F.softmax gives NaN)."""
     nothing = x.isneginf().all(dim=-1, keepdim=True)
     return F.softmax(x.masked_fill(nothing, 0), dim=-1).masked_fill(nothing, 0)
+
+
+@contains()
+def linear(x, weight, bias=None):
+    """F.linear."""
+    return F.linear(x, weight, bias)
+
+
+@contains()
+def embedding(ids, weight):
+    """F.embedding. It refuses an id outside the table too, but does not say which: the spelled-out form does."""
+    try:
+        return F.embedding(ids, weight)
+    except IndexError:
+        return embedding_spelled_out(ids, weight)
+
+
+@contains()
+def layer_norm(x, weight, bias=None, eps=1e-5):
+    """F.layer_norm over the last axis."""
+    return F.layer_norm(x, weight.shape, weight, bias, eps)
+
+
+@contains()
+def gelu(x):
+    """F.gelu."""
+    return F.gelu(x)
+
+
+@contains()
+def gelu_tanh(x):
+    """F.gelu with approximate="tanh"."""
+    return F.gelu(x, approximate="tanh")
+
+
+@contains()
+def dropout(x, rate, generator=None):
+    """F.dropout where something is dropped by PyTorch's own generator; it accepts no other."""
+    if generator is not None or not 0 < rate < 1:
+        return dropout_spelled_out(x, rate, generator)
+    return F.dropout(x, rate)
+
+
+@contains()
+def cross_entropy(logits, targets, ignore_index=-100):
+    """F.cross_entropy of the rows, with 0 where no target counts (F.cross_entropy gives NaN)."""
+    targets = targets.reshape(-1)
+    total = F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets, ignore_index=ignore_index, reduction="sum")
+    return total / (targets != ignore_index).sum().clamp(min=1)
+
+
+@contains("softmax", "dropout")
+def attention(q, k, v, *, causal=False, key_mask=None, dropout=0.0, generator=None):
+    """F.scaled_dot_product_attention, causal at the bottom right (its own flag means the top left).
+
+    It draws with PyTorch's own generator only, and what it gives a query without a key depends on the device.
+    """
+    (H, T), (G, S) = q.shape[1:3], k.shape[1:3]
+    if generator is not None or G == 0 or H % G:
+        return attention_spelled_out(q, k, v, causal=causal, key_mask=key_mask, dropout=dropout, generator=generator)
+    causal = causal and T != 1                                # a single query sees every key
+    if key_mask is None and (not causal or T == S):
+        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal, enable_gqa=G != H)
+    mask = torch.ones(T, S, dtype=torch.bool, device=q.device)
+    mask = mask.tril(S - T) if causal else mask
+    mask = mask if key_mask is None else mask & key_mask[:, None, None, :]                        # (B,1,T,S)
+    nothing = ~mask.any(dim=-1, keepdim=True)                                                     # (B,1,T,1)
+    y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask | nothing, dropout_p=dropout, enable_gqa=G != H)
+    return y.masked_fill(nothing, 0)
+
+
+@contains()
+def adamw(params, gradients, ms, vs, step, *, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0):
+    """PyTorch's one-kernel AdamW. It writes into params, ms and vs, and returns them: the point of it is no copy.
+
+    All tensors are on one device; under torch.no_grad() if they are parameters of a module.
+    """
+    if step < 1:
+        raise ValueError(f"step={step}: the steps of adamw count from 1")
+    if params:
+        before = torch.full((len(params),), step - 1.0, device=params[0].device)                  # it adds 1
+        adamw_of_torch(params, gradients, ms, vs, [], list(before.unbind()), fused=True, amsgrad=False, beta1=beta1,
+                       beta2=beta2, lr=lr, weight_decay=weight_decay, eps=eps, maximize=False)
+    return params, ms, vs

@@ -28,7 +28,7 @@ def gradient_errors(forward, backward, inputs, dy, **options):
     inputs: tuple of arrays; those that are not float64 (token ids, masks) are held fixed.
     Returns a list of floats: max |backward - numerical| / max(1, max |numerical|).
     """
-    y, cache = forward(*inputs, **options)
+    _, cache = forward(*inputs, **options)
     gradients = backward(dy, cache)
     gradients = [g for g in (gradients if isinstance(gradients, tuple) else (gradients,)) if g is not None]
     places = [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype == np.float64]

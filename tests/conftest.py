@@ -6,12 +6,11 @@ import hypothesis
 import pytest
 
 import kernels._backend  # noqa: F401  decides the mode of Triton before triton is imported
+import minigpt.grading.contract  # noqa: F401  registers the profile
 from minigpt.grading.op import implementations
 from minigpt.mine import load_mine, mine_op
 
-hypothesis.settings.register_profile("minigpt", deadline=None, max_examples=20, derandomize=True, database=None,
-                                     suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("minigpt")
+hypothesis.settings.load_profile("minigpt")             # registered beside the runner of contracts
 
 
 def pytest_addoption(parser):

@@ -19,8 +19,8 @@ def test_the_contract_rejects(mistake):
 
 @pytest.mark.parametrize("concept", CONCEPTS)
 def test_the_contract_accepts_the_reference(concept):
-    reference = next(op for op in implementations(concept) if op.name == "reference")
-    wrong = [o for o in run_contract(concept, reference) if o.status in ("failed", "crashed")]
+    first = implementations(concept)[0]                # the reference, or the solution of an exercise
+    wrong = [o for o in run_contract(concept, first) if o.status in ("failed", "crashed")]
     assert wrong == []
 
 

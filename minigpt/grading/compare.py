@@ -25,6 +25,12 @@ def assert_close(got, expected, what="y", tolerance=None):
 
     NaN agrees with NaN, inf with inf of the same sign. `tolerance` overrides the table, with a reason.
     """
+    if isinstance(expected, dict):                     # the parameters of a module, or their gradients
+        if sorted(got) != sorted(expected):
+            raise Mismatch(f"{what} has {sorted(got)}, expected {sorted(expected)}", what, got, expected)
+        for key in expected:
+            assert_close(got[key], expected[key], f"{what}[{key!r}]", tolerance)
+        return
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
         raise Mismatch(f"{what} has shape {got.shape}, expected {expected.shape}", what, got, expected)

@@ -41,42 +41,52 @@ class Op:
         args, options = self._in(args), {key: self._in_one(value) for key, value in options.items()}
         return self.record(_out(self.get(function)(*args, **options)))
 
-    def forward(self, inputs, **options):
-        """y of the room's main function."""
+    def forward(self, inputs, *, function=None, **options):
+        """y of the room's main function, or of another `function` of the room."""
+        name = function or self.concept
         if self.is_torch:
-            return self.call(self.concept, *inputs, **options)
+            return self.call(name, *inputs, **options)
         options = {key: self._in_one(value) for key, value in options.items()}
-        y, _ = _with_cache(self.get(f"{self.concept}_forward")(*self._in(inputs), **options))
+        y, _ = _with_cache(self.get(f"{name}_forward")(*self._in(inputs), **options))
         return self.record(_out(y))
 
-    def run(self, inputs, dy, **options):
-        """(y, gradients): a gradient for each floating-point input, in order, of its shape."""
+    def run(self, inputs, dy, *, function=None, **options):
+        """(y, gradients): a gradient for each floating-point input, in order, of its shape.
+
+        An input may be a dict of arrays (the parameters of a module); so is its gradient then.
+        function: of the room; its main one if None.
+        """
         run = self._run_torch if self.is_torch else self._run_numpy
-        y, gradients = run(self._in(inputs), dy, {key: self._in_one(v) for key, v in options.items()})
+        options = {key: self._in_one(value) for key, value in options.items()}
+        y, gradients = run(function or self.concept, self._in(inputs), dy, options)
         return self.record((_out(y), tuple(_out(g) for g in gradients)))
 
-    def _run_numpy(self, inputs, dy, options):
-        backward = self.get(f"{self.concept}_backward")
-        y, cache = _with_cache(self.get(f"{self.concept}_forward")(*inputs, **options))
+    def _run_numpy(self, name, inputs, dy, options):
+        backward = self.get(f"{name}_backward")
+        y, cache = _with_cache(self.get(f"{name}_forward")(*inputs, **options))
         gradients = as_gradients(backward(self._in_one(dy), cache))
-        shapes = [x.shape for x in inputs if _is_float(x)]
         try:
-            check_gradients(gradients, shapes, f"{self.concept}_backward")
+            check_gradients(gradients, [_shape(x) for x in inputs if _is_float(x)], f"{name}_backward")
         except ValueError as error:
             raise AssertionError(str(error)) from None
         return y, gradients
 
-    def _run_torch(self, inputs, dy, options):
-        inputs = [x.requires_grad_() if _is_float(x) else x for x in inputs]
-        y = self.get(self.concept)(*inputs, **options)
+    def _run_torch(self, name, inputs, dy, options):
         floats = [x for x in inputs if _is_float(x)]
-        gradients = torch.autograd.grad(y, floats, self._in_one(dy).to(y.dtype), allow_unused=True)
-        return y, [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, floats, strict=True)]
+        leaves = [leaf for x in floats for leaf in (x.values() if isinstance(x, dict) else [x])]
+        for leaf in leaves:
+            leaf.requires_grad_()
+        y = self.get(name)(*inputs, **options)
+        gradients = torch.autograd.grad(y, leaves, self._in_one(dy).to(y.dtype), allow_unused=True)
+        gradients = iter([torch.zeros_like(x) if g is None else g for g, x in zip(gradients, leaves, strict=True)])
+        return y, [{key: next(gradients) for key in x} if isinstance(x, dict) else next(gradients) for x in floats]
 
     def _in(self, values):
         return [self._in_one(value) for value in values]
 
     def _in_one(self, value):
+        if isinstance(value, dict):
+            return {key: self._in_one(v) for key, v in value.items()}
         if not isinstance(value, np.ndarray | np.floating):
             return value
         if self.dtype is not None and np.issubdtype(value.dtype, np.floating):
@@ -92,22 +102,34 @@ def implementations(concept):
         ("torch", f"minigpt.{concept}", {"is_torch": True}),
         ("fused", "minigpt.fused", {"is_torch": True}),
         ("triton", f"kernels.{concept}", {"is_torch": True, "dtype": np.float32}),
+        ("solution", f"solutions.{concept}", {}),      # of an exercise whose answer is not in the package
     ):
         try:
             room = vars(importlib.import_module(module))
         except ModuleNotFoundError as error:
-            if error.name in (module, "triton"):
+            if error.name in (module, "triton", "solutions"):
                 continue
             raise
         if name == "fused":
-            if concept not in room:
+            spelled_out = next((op.functions for op in found if op.is_torch), {})
+            room = {n: f for n, f in room.items() if hasattr(f, "contains") and _is_of(concept, spelled_out.get(n))}
+            if not room:
                 continue
-            room = {concept: room[concept]}            # the other functions of this room are not fused
         found.append(Op(concept, name, room, **options))
     return found
 
 
+def _is_of(concept, function):
+    return getattr(function, "__module__", None) == f"minigpt.{concept}"      # defined there, not imported
+
+
+def _shape(x):
+    return {key: np.shape(v) for key, v in x.items()} if isinstance(x, dict) else np.shape(x)
+
+
 def _is_float(x):
+    if isinstance(x, dict):
+        return True
     if isinstance(x, torch.Tensor):
         return x.is_floating_point()
     return isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.floating)
@@ -123,6 +145,8 @@ def _out(value):
         return value.detach().cpu().numpy()
     if isinstance(value, tuple):
         return tuple(_out(v) for v in value)
+    if isinstance(value, dict):
+        return {key: _out(v) for key, v in value.items()}
     if isinstance(value, types.GeneratorType):
         return list(value)
     return value

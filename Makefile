@@ -1,0 +1,34 @@
+# Each target sets up .venv by itself, and again only when the requirements change.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.PHONY: demo test quick lessons check-lessons bench lint
+
+demo: $(READY)          ## text -> tokenizer -> GPT -> writing, beside honest baselines; 5 minutes
+	$(PY) -m minigpt demo
+
+test: $(READY)          ## every test
+	$(PY) -m pytest
+
+quick: $(READY)         ## the tests that are not slow
+	$(PY) -m pytest -m "not slow"
+
+lessons: $(READY)       ## lessons/*.md -> notebooks/*.ipynb, executed
+	$(PY) lessons/build.py
+
+check-lessons: $(READY) ## executes every lesson elsewhere and fails if a notebook is stale
+	$(PY) lessons/build.py --check
+
+bench: $(READY)         ## speed, as ratios measured side by side in one run
+	$(PY) -m minigpt bench
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+
+$(READY): requirements.txt pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $(READY)

@@ -1,0 +1,104 @@
+"""The command line: `python -m minigpt NAME ...` runs minigpt/commands/NAME.py."""
+import argparse
+import ast
+import contextlib
+import difflib
+import errno
+import importlib
+import os
+import pathlib
+import sys
+import textwrap
+
+import minigpt
+from minigpt.errors import InputError
+
+COMMANDS = pathlib.Path(__file__).parent / "commands"
+INTERRUPTED, BROKEN_PIPE = 130, 141                    # what a shell says of SIGINT and SIGPIPE
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line, and knows what you may have meant."""
+
+    def error(self, message):
+        """Raise InputError."""
+        wrong = message.removeprefix("unrecognized arguments: ").split("=")[0].split()[0]
+        close = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
+        hint = f"did you mean {close[0]}? " if close and message.startswith("unrecognized") else ""
+        raise InputError(f"{message}; {hint}{self.prog} --help shows all")
+
+
+def main(argv=None) -> int:
+    """Run a command; the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    with contextlib.suppress(AttributeError):          # a terminal that cannot show a sign shows "?"
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        status = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:                            # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+    except InputError as error:
+        return _say(f"error: {error}", 2)
+    except OSError as error:
+        return _say(f"error: {_in_words(error)}", 2)
+
+
+def commands() -> dict[str, str]:
+    """Name -> what it does, of every command; read from the files, since importing them takes seconds."""
+    found = {}
+    for path in sorted(COMMANDS.glob("[a-z]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+            found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return found
+
+
+def _run(argv):
+    name = argv[0] if argv else "--help"
+    if name == "--version":
+        print(f"minigpt {minigpt.__version__}")
+        return 0
+    known = commands()
+    if name in ("-h", "--help"):
+        print(_overview(known))
+        return 0
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise InputError(f"no command {name!r}; {hint}known: {', '.join(known)}")
+    command = importlib.import_module(f"minigpt.commands.{name}")
+    examples = textwrap.indent(command.EXAMPLES, "  ")
+    parser = Parser(prog=f"python -m minigpt {name}", description=command.__doc__, allow_abbrev=False,
+                    epilog=f"examples:\n{examples}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_arguments(parser)
+    try:
+        args = parser.parse_args(argv[1:])
+    except SystemExit as done:                         # after --help
+        return done.code or 0
+    return command.run(args)
+
+
+def _overview(known):
+    width = max(map(len, known))
+    lines = [f"  {name:<{width}}  {text}" for name, text in known.items()]
+    return "\n".join([minigpt.__doc__, "", "usage: python -m minigpt COMMAND ...", "", *lines, "",
+                      "python -m minigpt COMMAND --help shows the flags of one, and examples."])
+
+
+def _in_words(error):
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full{f' ({error.filename})' if error.filename else ''}; make room and try again"
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+def _say(message, status):
+    print(f"minigpt: {' '.join(message.splitlines())}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

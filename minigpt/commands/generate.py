@@ -1,0 +1,54 @@
+"""Let a trained model write: it continues your prompt, token by token."""
+from minigpt.commands.flags import checked
+from minigpt.errors import InputError
+from minigpt.swap import implementation, use
+
+EXAMPLES = """\
+python -m minigpt generate --model runs/mine --prompt "Once upon a time"
+python -m minigpt generate --model runs/mine --prompt "Once" --temperature 0.5 --top-p 0.9 --seed 1 --n 3
+python -m minigpt generate --model runs/mine --stop "." --max-new-tokens 50"""
+
+
+def add_arguments(parser):
+    """The flags of this command."""
+    parser.add_argument("--model", metavar="FOLDER", default="runs/mine", help="a run folder (default: %(default)s)")
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="what to continue (default: a new text)")
+    parser.add_argument("--max-new-tokens", type=int, default=200, metavar="INT", help="(default: %(default)s)")
+    parser.add_argument("--temperature", type=float, default=0.8, metavar="FLOAT",
+                        help="0 always takes the likeliest token, 1 draws as the model believes (default: %(default)s)")
+    parser.add_argument("--top-k", type=int, metavar="INT", help="draw from this many of the likeliest tokens only")
+    parser.add_argument("--top-p", type=float, metavar="FLOAT",
+                        help="draw from the likeliest tokens that together have this probability")
+    parser.add_argument("--seed", type=int, metavar="INT", help="the same seed writes the same (default: chance)")
+    parser.add_argument("--stop", metavar="TEXT", help="end before this text")
+    parser.add_argument("--n", type=int, default=1, metavar="INT", help="how many texts (default: %(default)s)")
+    parser.add_argument("--window", action="store_true", help="of a prompt that is too long, use the end")
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
+
+
+def run(args) -> int:
+    """Print what the model writes, as it writes it; the exit status."""
+    import torch  # loads slowly, and --help can do without
+
+    from minigpt.devices import choose_device
+    from minigpt.generation import next_token_probabilities
+    from minigpt.runs import load_run
+    from minigpt.writing import write
+    options = {"temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
+    checked(next_token_probabilities, torch.zeros(1), **options)
+    for name in ("max_new_tokens", "n"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least 1")
+    model, tokenizer, _ = load_run(args.model, choose_device(args.device))
+    for i in range(args.n):
+        if args.n > 1:
+            print(f"--- {i + 1} of {args.n}")
+        seed = None if args.seed is None else args.seed + i
+        with use(**implementation("fused")):
+            pieces = write(model, tokenizer, args.prompt, max_new_tokens=args.max_new_tokens, seed=seed,
+                           stop=args.stop, window=args.window, **options)
+            print(args.prompt, end="", flush=True)
+            for piece in pieces:
+                print(piece, end="", flush=True)
+        print()
+    return 0

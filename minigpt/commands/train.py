@@ -1,0 +1,162 @@
+"""Train a model on a text of yours, or on a corpus, into a folder that can be used and resumed."""
+import shlex
+
+from minigpt.commands.flags import add_config_flags, checked, given
+from minigpt.config import PRESETS, TrainConfig, TransformerConfig, preset, to_dict
+from minigpt.data.sources import DEFAULT
+from minigpt.errors import InputError
+from minigpt.listing import suggest
+from minigpt.swap import IMPLEMENTATIONS, implementation, use
+
+EXAMPLES = """\
+python -m minigpt train --text my.txt --minutes 5 --out runs/mine
+python -m minigpt train --corpus basic-english --preset gpt2-micro --steps 2000 --out runs/english
+python -m minigpt train --text my.txt --tokenizer char --d-model 64 --n-layer 2 --out runs/small
+python -m minigpt train --resume --out runs/mine
+python -m minigpt train --text my.txt --mine my/softmax.py --minutes 1 --out runs/my-softmax"""
+
+DEFAULTS = {"preset": "gpt2-nano", "tokenizer": "bpe", "implementation": "fused"}
+VOCABULARY = 4096       # tokens of a BPE tokenizer, unless --vocab-size says otherwise
+
+
+def add_arguments(parser):
+    """The flags of this command."""
+    text = parser.add_mutually_exclusive_group()
+    text.add_argument("--text", metavar="FILE_OR_FOLDER", help="your own text, UTF-8")
+    text.add_argument("--corpus", metavar="NAME", help=f"see `python -m minigpt data list` (default: {DEFAULT})")
+    parser.add_argument("--out", metavar="FOLDER", default="runs/mine", help="(default: %(default)s)")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with the run in --out, with its settings")
+    again.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULTS['preset']})")
+    parser.add_argument("--tokenizer", choices=["bpe", "char"], help=f"(default: {DEFAULTS['tokenizer']})")
+    parser.add_argument("--implementation", choices=IMPLEMENTATIONS,
+                        help=f"of the parts (default: {DEFAULTS['implementation']})")
+    parser.add_argument("--mine", metavar="FILE", nargs="?", const="my",
+                        help="train with your own functions, from a file or a folder (my, if none is named)")
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
+    add_config_flags(parser, TransformerConfig, "the model", skip=("causal",), vocab_size=VOCABULARY)
+    add_config_flags(parser, TrainConfig, "the training (5 minutes, unless told otherwise)")
+
+
+def run(args) -> int:
+    """Train, and say how good the model became; the exit status."""
+    from minigpt.parts import blaming  # this and others below load torch, which --help can do without
+    functions = _functions(args.mine)
+    job = _resumed(args) if args.resume else _new(args)
+    if job.finished:
+        print(f"{args.out} has done all of its {job.config.train.steps:,} steps\n{_verdict(job, args.out)}")
+        return 0
+    functions = _called(job, functions, args.mine)
+    with blaming(args.mine), use(**functions):
+        if job.run is None:
+            job.begin(args.out, mine=sorted(functions))
+        begun = f", going on after step {job.run.step:,}" if args.resume else ""
+        print(f"{job.config.train.steps:,} steps of {job.batches.tokens_per_step:,} tokens, into {args.out}{begun}",
+              flush=True)
+        result = job.train()
+        if not result.interrupted:
+            print(_verdict(job, args.out))
+            return 0
+    mine = f" --mine {shlex.quote(args.mine)}" if args.mine else ""
+    print(f"stopped after {result.steps:,} of {job.config.train.steps:,} steps, and saved; go on with\n"
+          f"  python -m minigpt train --resume --out {shlex.quote(args.out)}{mine}")
+    return 130
+
+
+def _new(args):
+    from minigpt.devices import choose_device
+    from minigpt.pretraining import new_job
+    from minigpt.runs import refuse_other_run
+    asked = _asked(args)
+    chosen = DEFAULTS | asked
+    if chosen["preset"] not in PRESETS:
+        raise InputError(f"no preset {chosen['preset']!r}; {suggest(chosen['preset'], PRESETS)}")
+    vocab_size = asked.get("vocab_size", VOCABULARY)
+    model = checked(preset, chosen["preset"], **{"vocab_size": vocab_size} | given(TransformerConfig, args))
+    settings = checked(TrainConfig, **given(TrainConfig, args))
+    device = choose_device(args.device)
+    if not args.overwrite:
+        refuse_other_run(args.out)
+    _require(chosen["implementation"])
+    every_character = chosen["tokenizer"] == "char" and "vocab_size" not in asked
+    job = new_job(_corpus(args), model, settings, tokenizer=chosen["tokenizer"], own_text=args.text is not None,
+                  vocab_size=None if every_character else vocab_size, implementation=chosen["implementation"],
+                  device=device, asked=asked)
+    print(f"{job.tokenizer.vocab_size:,} tokens, {job.model.n_parameters:,} parameters, on {job.config.device}")
+    return job
+
+
+def _require(name):
+    try:
+        implementation(name)
+    except ImportError as error:
+        raise InputError(f"--implementation {name}: {error}; Triton is for Linux, `pip install triton`; math and fused "
+                         "run anywhere") from error
+
+
+def _corpus(args):
+    from minigpt.data.corpus import load_corpus, load_text
+    named = args.corpus is not None
+    corpus = load_text(args.text) if args.text is not None else load_corpus(args.corpus or DEFAULT, fallback=not named)
+    report = corpus.report
+    print(*filter(None, [corpus.note]), f"{corpus.name}: {report.kept_characters:,} of {report.characters:,} "
+          f"characters kept; split {corpus.split_how}", sep="\n")
+    return corpus
+
+
+def _resumed(args):
+    from minigpt.pretraining import here, resumed_job
+    job = resumed_job(args.out, text=args.text, device=args.device)
+    config = job.config
+    was = DEFAULTS | to_dict(config.model) | to_dict(config.train) | config.asked
+    for name, value in _asked(args).items():
+        if was.get(name) != value:
+            raise InputError(f"--{name.replace('_', '-')} {value} would change the run in {args.out} (it has "
+                             f"{was.get(name)}); leave the flag out, or begin again with --overwrite")
+    if config.made_with != here():
+        print(f"the last digits may differ: begun with {config.made_with}, this is {here()}")
+    return job
+
+
+def _asked(args):
+    """What the user chose about the run itself, by name."""
+    chosen = {name: getattr(args, name) for name in DEFAULTS if getattr(args, name) is not None}
+    return chosen | given(TransformerConfig, args) | given(TrainConfig, args)
+
+
+def _functions(path):
+    """The user's functions, by name."""
+    if path is None:
+        return {}
+    from minigpt.mine import load_mine, replacements
+    return replacements(load_mine(path))
+
+
+def _called(job, functions, path):
+    """Those of the user's functions that this model really calls, by name."""
+    from minigpt.parts import blaming, called
+    if functions:
+        parts = [job.model, job.objective, job.batches, job.config.train]
+        everything = called(*parts)
+        with blaming(path):
+            names = called(*parts, functions)
+        print(f"{len(names)} of {len(everything)} parts of this model are yours: {', '.join(sorted(names)) or 'none'}")
+        if unused := sorted(set(functions) - names):
+            print(f"not called by this model, or only inside another part of yours: {', '.join(unused)}")
+        if not names:
+            raise InputError(f"--mine {path}: none of {', '.join(unused)} is called by this model; it calls "
+                             f"{', '.join(sorted(everything))}")
+        functions = {name: functions[name] for name in sorted(names)}
+    if job.run is not None and sorted(functions) != list(job.config.mine):
+        raise InputError(f"the run was trained with these functions of yours: {', '.join(job.config.mine) or 'none'}; "
+                         f"now they are: {', '.join(functions) or 'none'}; --mine must stay as it was")
+    return functions
+
+
+def _verdict(job, out):
+    nats, bits, tokens, characters = job.quality()
+    first = " ".join(job.corpus.train[0].split()[:2])[:20]
+    return (f"validation: {bits:.3f} bits per character, {nats:.3f} nats per token ({characters:,} characters, "
+            f"{tokens:,} tokens)\nlet it write:\n"
+            f"  python -m minigpt generate --model {shlex.quote(out)} --prompt {shlex.quote(first)}")

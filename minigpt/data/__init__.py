@@ -1,0 +1,1 @@
+"""Text to learn from: a table of sources, fetching, cleaning, and splitting."""

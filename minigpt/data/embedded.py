@@ -1,0 +1,65 @@
+"""Text that every Python has: its help topics, the docstrings and the source of its standard library."""
+import ast
+import sysconfig
+import tokenize
+import warnings
+from pathlib import Path
+
+_SKIPPED = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+
+
+def python_source() -> list[str]:
+    """The files of the standard library without its tests, in order of their paths.
+
+    Left out as well: files that are not valid text, and what the build of Python wrote about its machine.
+    """
+    root = Path(sysconfig.get_paths()["stdlib"])
+    paths = {path.relative_to(root).parts: path for path in root.rglob("*.py")}
+    texts = [_read(paths[parts]) for parts in sorted(paths)
+             if _SKIPPED.isdisjoint(parts) and not parts[-1].startswith("_sysconfigdata")]
+    return [text for text in texts if text]
+
+
+def python_docs() -> list[str]:
+    """Python's help topics, one document each, then the standard library's docstrings, one for each module.
+
+    A docstring that is there several times is taken the first time only.
+    """
+    seen: set[str] = set()
+    modules = []
+    for text in python_source():
+        fresh = [docstring for docstring in _docstrings(text) if docstring not in seen]
+        fresh = list(dict.fromkeys(fresh))
+        seen.update(fresh)
+        modules.append("\n\n".join(fresh))
+    return _topics() + [module for module in modules if module]
+
+
+def _topics():
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:   # some systems ship the standard library in pieces
+        return []
+    return [topics[name] for name in sorted(topics)]
+
+
+def _read(path):
+    try:
+        with tokenize.open(path) as file:
+            return file.read()
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return ""
+
+
+def _docstrings(text):
+    """Each docstring of a file, dedented, in the order of the source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")   # a backslash in an old string is not our business
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            return []
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    nodes.sort(key=lambda node: getattr(node, "lineno", 0))
+    return [docstring for node in nodes if (docstring := ast.get_docstring(node))]

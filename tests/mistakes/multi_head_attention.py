@@ -1,0 +1,127 @@
+"""Wrong answers to multi_head_attention."""
+import numpy as np
+
+from minigpt.reference.attention import attention_forward
+from minigpt.reference.linear import linear_forward
+from minigpt.reference.multi_head_attention import (
+    MultiHeadAttentionCache,
+    merge_heads,
+    multi_head_attention_backward,
+    multi_head_attention_forward,
+    split_heads,
+)
+from mistakes import mistake
+
+
+def steps(x, params, *, n_head, split=split_heads, merge=merge_heads, **options):
+    """The reference's steps, with a split into heads and a merge of one's own."""
+    (q, query), (k, key), (v, value) = (
+        linear_forward(x, params[f"{name}.weight"], params.get(f"{name}.bias")) for name in ("query", "key", "value"))
+    a, attention = attention_forward(*(split(z, n_head) for z in (q, k, v)), **options)
+    y, output = linear_forward(merge(a).reshape(x.shape), params["output.weight"], params.get("output.bias"))
+    return y, MultiHeadAttentionCache(query, key, value, attention, output)
+
+
+def without_transposing(x, n_head):
+    B, T, C = x.shape
+    return x.reshape(B, n_head, T, C // n_head)
+
+
+def interleaved(x, n_head):
+    B, T, C = x.shape
+    return x.reshape(B, T, C // n_head, n_head).transpose(0, 3, 1, 2)
+
+
+@mistake("multi_head_attention_forward",
+         "the heads are made by a reshape alone, which mixes positions; swap the axes after it (equation 2)")
+def heads_without_transposing(x, params, *, n_head, **options):
+    return steps(x, params, n_head=n_head, split=without_transposing, **options)
+
+
+@mistake("multi_head_attention_forward",
+         "head h takes every H-th column; it takes D columns in a row, from h D on (equation 2)")
+def heads_interleaved(x, params, *, n_head, **options):
+    return steps(x, params, n_head=n_head, split=interleaved, **options)
+
+
+@mistake("multi_head_attention_forward",
+         "the heads are merged by a reshape alone, which mixes positions; swap the axes back first (equation 4)")
+def merged_without_transposing(x, params, *, n_head, **options):
+    return steps(x, params, n_head=n_head, merge=lambda a: a, **options)
+
+
+@mistake("multi_head_attention_forward", "there is one head, as wide as all of them (equation 2)")
+def one_wide_head(x, params, *, n_head, **options):
+    if x.shape[-1] % n_head:
+        return multi_head_attention_forward(x, params, n_head=n_head, **options)
+    return multi_head_attention_forward(x, params, n_head=1, **options)
+
+
+@mistake("multi_head_attention_forward", "the heads are added up; they stand side by side (equation 4)")
+def heads_added(x, params, *, n_head, **options):
+    return steps(x, params, n_head=n_head, **options,
+                 merge=lambda a: merge_heads(np.broadcast_to(a.sum(axis=1, keepdims=True), a.shape)))
+
+
+@mistake("multi_head_attention_forward", "the output projection is missing (equation 5)")
+def no_output_projection(x, params, *, n_head, **options):
+    _, cache = multi_head_attention_forward(x, params, n_head=n_head, **options)
+    return cache.output.x, cache
+
+
+@mistake("multi_head_attention_forward", "the weights are not transposed: a weight is (out, in), so y = x W^T")
+def weights_not_transposed(x, params, **options):
+    turned = {name: p.T for name, p in params.items()}
+    return multi_head_attention_forward(x, turned, **options)
+
+
+@mistake("multi_head_attention_forward", "queries and keys are swapped (equation 3)")
+def queries_and_keys_swapped(x, params, **options):
+    swapped = {name.replace("query", "?").replace("key", "query").replace("?", "key"): p for name, p in params.items()}
+    return multi_head_attention_forward(x, swapped, **options)
+
+
+@mistake("multi_head_attention_forward", "the biases are ignored (equations 1 and 5)")
+def biases_ignored(x, params, **options):
+    zero = {name: np.zeros_like(p) if name.endswith("bias") else p for name, p in params.items()}
+    return multi_head_attention_forward(x, zero, **options)
+
+
+@mistake("multi_head_attention_forward", "causal is not passed on to the attention (equation 3)")
+def causal_not_passed_on(x, params, *, causal=False, **options):
+    return multi_head_attention_forward(x, params, **options)
+
+
+@mistake("multi_head_attention_forward", "key_mask is not passed on to the attention (equation 3)")
+def key_mask_not_passed_on(x, params, *, key_mask=None, **options):
+    return multi_head_attention_forward(x, params, **options)
+
+
+@mistake("multi_head_attention_backward",
+         "dx has the part of the values only; x is used three times, so three gradients add (equation 10)")
+def dx_of_the_values_only(dy, cache):
+    _, dparams = multi_head_attention_backward(dy, cache)
+    query, key = (part._replace(weight=0 * part.weight) for part in (cache.query, cache.key))
+    dx, _ = multi_head_attention_backward(dy, cache._replace(query=query, key=key))
+    return dx, dparams
+
+
+@mistake("multi_head_attention_backward",
+         "the gradient of the heads is not merged back before W_query, W_key and W_value: swap the axes (equation 9)")
+def gradients_split_without_transposing(dy, cache):
+    B, T, C = dy.shape
+    H = cache.attention.softmax.y.shape[1]
+    mixed = dy.reshape(B, H, T, C // H).swapaxes(1, 2).reshape(dy.shape)
+    return multi_head_attention_backward(mixed, cache)
+
+
+@mistake("multi_head_attention_backward", "the gradient of W_output is transposed: it is (out, in), like W_output")
+def output_gradient_transposed(dy, cache):
+    dx, dparams = multi_head_attention_backward(dy, cache)
+    return dx, dparams | {"output.weight": dparams["output.weight"].T}
+
+
+@mistake("multi_head_attention_backward", "the gradients of W_key and W_value are swapped")
+def key_and_value_swapped(dy, cache):
+    dx, dparams = multi_head_attention_backward(dy, cache)
+    return dx, dparams | {"key.weight": dparams["value.weight"], "value.weight": dparams["key.weight"]}

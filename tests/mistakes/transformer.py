@@ -1,0 +1,97 @@
+"""Wrong answers to the Transformer."""
+import numpy as np
+from minigpt.reference.multi_head_attention import multi_head_attention_backward
+
+from minigpt.reference.feed_forward import feed_forward_backward
+from minigpt.reference.layer_norm import layer_norm_backward
+from minigpt.reference.transformer import (
+    block_backward,
+    block_forward,
+    part,
+    transformer_backward,
+    transformer_forward,
+    whole,
+)
+from mistakes import mistake
+
+
+@mistake("block_forward", "nothing of x itself comes through: each branch is added to the stream (equations 1 and 2)")
+def no_residual(x, params, config, **options):
+    y, cache = block_forward(x, params, config, **options)
+    return y - x, cache
+
+
+@mistake("transformer_forward", "the position embedding is not added, so word order is lost (equation 5)")
+def no_positions(ids, params, config, **options):
+    zero = {"position_embedding.weight": np.zeros_like(params["position_embedding.weight"])}
+    return transformer_forward(ids, params | zero, config, **options)
+
+
+@mistake("transformer_forward", "positions are counted from 1; the first position is 0 (equation 5)")
+def positions_from_one(ids, params, config, **options):
+    shifted = {"position_embedding.weight": np.roll(params["position_embedding.weight"], -1, axis=0)}
+    return transformer_forward(ids, params | shifted, config, **options)
+
+
+@mistake("transformer_forward", "positions count backwards from the end (equation 5)")
+def positions_from_the_end(ids, params, config, **options):
+    P = params["position_embedding.weight"].copy()
+    P[: ids.shape[1]] = P[: ids.shape[1]][::-1]
+    return transformer_forward(ids, params | {"position_embedding.weight": P}, config, **options)
+
+
+@mistake("transformer_forward", "the last layer norm, before the output layer, is missing (equation 7)")
+def no_final_norm(ids, params, config, **options):
+    _, cache = transformer_forward(ids, params, config, **options)
+    x = params["token_embedding.weight"][ids] + params["position_embedding.weight"][: ids.shape[1]]
+    for layer in range(config.n_layer):
+        x, _ = block_forward(x, part(params, f"blocks.{layer}."), config, **options)
+    W = params["token_embedding.weight"] if config.tied_embeddings else params["output.weight"]
+    return x @ W.T, cache
+
+
+@mistake("transformer_forward", "the blocks run in reverse order (equation 6)")
+def blocks_in_reverse(ids, params, config, **options):
+    last = config.n_layer - 1
+    swapped = {}
+    for name, p in params.items():
+        _, layer, *rest = name.split(".") if name.startswith("blocks.") else ("", "", name)
+        swapped[f"blocks.{last - int(layer)}.{'.'.join(rest)}" if layer else name] = p
+    return transformer_forward(ids, swapped, config, **options)
+
+
+@mistake("transformer_forward", "every layer uses the first block's weights (equation 6)")
+def one_block_for_all_layers(ids, params, config, **options):
+    shared = {n: params["blocks.0." + n.split(".", 2)[2]] for n in params if n.startswith("blocks.")}
+    return transformer_forward(ids, params | shared, config, **options)
+
+
+@mistake("transformer_backward", "a tied embedding is used twice, and only one of its two gradients is kept (equation 11)")
+def tied_gradient_overwritten(dlogits, cache):
+    dparams = transformer_backward(dlogits, cache._replace(tied=False))
+    return {name: d for name, d in dparams.items() if not (cache.tied and name == "output.weight")}
+
+
+@mistake("transformer_backward", "the position embedding's gradient is averaged over the batch, not summed (equation 10)")
+def positions_averaged(dlogits, cache):
+    dparams = transformer_backward(dlogits, cache)
+    return dparams | {"position_embedding.weight": dparams["position_embedding.weight"] / len(dlogits)}
+
+
+@mistake("block_backward", "the gradient that the stream carries past the feed-forward is lost: dx = dy + ... (equation 3)")
+def stream_gradient_lost(dy, cache):
+    dh, dfeed_forward = feed_forward_backward(dy, cache.feed_forward)
+    dx, dw2, db2 = layer_norm_backward(dh, cache.norm2)
+    dh, dattention = multi_head_attention_backward(dx, cache.attention)
+    dbranch, dw1, db1 = layer_norm_backward(dh, cache.norm1)
+    return dx + dbranch, (whole("attention_norm.", {"weight": dw1, "bias": db1}) | whole("attention.", dattention)
+                          | whole("feed_forward_norm.", {"weight": dw2, "bias": db2})
+                          | whole("feed_forward.", dfeed_forward))
+
+
+@mistake("block_backward",
+         "the attention branch gets dy, the gradient before the feed-forward branch added its own (equation 4)")
+def branches_in_parallel(dy, cache):
+    dx, dparams = block_backward(dy, cache)
+    _, dattention = multi_head_attention_backward(dy, cache.attention)
+    return dx, dparams | whole("attention.", dattention)

@@ -1,0 +1,75 @@
+"""check() answers a student: what holds, what does not, and which mistake it looks like."""
+import numpy as np
+import pytest
+import torch
+
+from minigpt.errors import InputError
+from minigpt.grading import check
+from minigpt.grading.contract import mistakes
+from minigpt.reference.softmax import softmax_backward, softmax_forward
+
+
+def own_softmax(x):
+    """Right, and written in another way than ours."""
+    top = np.where(np.isneginf(x), -np.inf, x).max(axis=-1, keepdims=True, initial=-np.inf)
+    e = np.where(np.isneginf(x), 0.0, np.exp(x - np.where(np.isneginf(top), 0, top)))
+    y = np.divide(e, e.sum(-1, keepdims=True), out=np.zeros_like(e), where=e.sum(-1, keepdims=True) > 0)
+    return y, y
+
+
+def own_softmax_backward(dy, y):
+    jacobian = y[..., :, None] * (np.eye(y.shape[-1]) - y[..., None, :])
+    return np.einsum("...i,...ij->...j", dy, jacobian)
+
+
+def test_a_right_answer_in_another_style_passes():
+    assert check("softmax", own_softmax, own_softmax_backward)
+
+
+def test_a_right_answer_in_torch_passes():
+    def softmax(x):
+        return torch.nan_to_num(torch.softmax(torch.where(x.isneginf().all(-1, keepdim=True), 0, x), -1)) * (
+            ~x.isneginf().all(-1, keepdim=True))
+    assert check("softmax", torch=softmax)
+
+
+def test_a_forward_alone_may_return_just_y():
+    verdict = check("softmax", lambda x: own_softmax(x)[0])
+    assert verdict
+    assert "Not asked" in str(verdict)
+
+
+def test_a_stub_is_told_that_it_is_its_turn():
+    def softmax_forward(x):
+        """Turn scores into probabilities."""
+        ...
+    verdict = check("softmax", softmax_forward)
+    assert not verdict
+    assert "your turn" in str(verdict)
+
+
+def test_a_wrong_shape_is_said_with_both_shapes():
+    text = str(check("softmax", lambda x: (softmax_forward(x)[0].sum(axis=-1), None), softmax_backward))
+    assert "has shape" in text
+    assert "expected (" in text
+
+
+def test_a_crash_is_one_line_with_the_place():
+    def softmax_forward(x):
+        return x[:, 10], None
+    text = str(check("softmax", softmax_forward, softmax_backward))
+    assert "IndexError" in text
+    assert "Traceback" not in text
+
+
+def test_an_unknown_concept_is_refused():
+    with pytest.raises(InputError, match="no contract"):
+        check("sofmax", softmax_forward)
+
+
+@pytest.mark.parametrize("mistake", mistakes("softmax"), ids=lambda m: m.name)
+def test_a_typical_mistake_is_named(mistake):
+    forward, backward = (mistake.op.functions[f"softmax_{half}"] for half in ("forward", "backward"))
+    verdict = check("softmax", forward, backward)
+    assert not verdict
+    assert mistake.says in str(verdict)

@@ -1,0 +1,107 @@
+"""The contract of feed_forward."""
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from minigpt.gradcheck import numerical_gradient
+from minigpt.grading.compare import assert_close
+from minigpt.reference.feed_forward import feed_forward_backward, feed_forward_forward
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def parameters(C, F, *, bias=True, seed=1):
+    params = {"up.weight": normal(F, C, seed=seed), "down.weight": normal(C, F, seed=seed + 1)}
+    if bias:
+        params |= {"up.bias": normal(F, seed=seed + 2), "down.bias": normal(C, seed=seed + 3)}
+    return params
+
+
+def test_a_worked_example(op):
+    # up sends 10 to a hidden (10, -10); GELU keeps the 10 and drops the -10; down doubles it and adds 1
+    params = {"up.weight": np.array([[1.0], [-1.0]]), "up.bias": np.zeros(2),
+              "down.weight": np.array([[2.0, 5.0]]), "down.bias": np.ones(1)}
+    y, (dx, dparams) = op.run((np.array([[[10.0]]]), params), np.ones((1, 1, 1)))
+    assert_close(y, np.array([[[21.0]]]))
+    assert_close(dx, np.array([[[2.0]]]), "dx")
+    assert_close(dparams["down.weight"], np.array([[10.0, 0.0]]), "dW_down")
+    assert_close(dparams["up.weight"], np.array([[20.0], [0.0]]), "dW_up")
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_it_agrees_with_pytorch(op, activation, bias):
+    x, dy, params = normal(2, 3, 4), normal(2, 3, 4, seed=9), parameters(4, 6, bias=bias)
+    approximate = {"gelu": "none", "gelu_tanh": "tanh"}[activation]
+    judge = nn.Sequential(nn.Linear(4, 6, bias=bias), nn.GELU(approximate), nn.Linear(6, 4, bias=bias)).double()
+    names = {"up.weight": "0.weight", "up.bias": "0.bias", "down.weight": "2.weight", "down.bias": "2.bias"}
+    judge.load_state_dict({names[key]: torch.tensor(p) for key, p in params.items()})
+    x_torch = torch.tensor(x, requires_grad=True)
+    expected = judge(x_torch)
+    expected.backward(torch.tensor(dy))
+    y, (dx, dparams) = op.run((x, params), dy, activation=activation)
+    assert_close(y, expected.detach().numpy())
+    assert_close(dx, x_torch.grad.numpy(), "dx")
+    judged = dict(judge.named_parameters())
+    assert_close(dparams, {key: judged[names[key]].grad.numpy() for key in params}, "dparams")
+
+
+def test_each_position_is_on_its_own(op):
+    x, params = normal(1, 5, 4), parameters(4, 8)
+    changed = x.copy()
+    changed[0, 2] += 1
+    before, after = op.forward((x, params)), op.forward((changed, params))
+    assert_close(np.delete(after, 2, axis=1), np.delete(before, 2, axis=1))
+    assert np.abs(after[0, 2] - before[0, 2]).max() > 1e-3
+
+
+def test_no_positions_give_no_positions(op):
+    y, (dx, dparams) = op.run((np.zeros((2, 0, 3)), parameters(3, 5)), np.zeros((2, 0, 3)))
+    assert y.shape == dx.shape == (2, 0, 3)
+    assert_close(dparams["up.weight"], np.zeros((5, 3)), "dW_up")
+
+
+def test_inputs_are_left_untouched(op):
+    x, dy, params = normal(2, 3, 4), normal(2, 3, 4, seed=9), parameters(4, 6)
+    before = x.copy(), dy.copy(), {key: p.copy() for key, p in params.items()}
+    op.run((x, params), dy)
+    assert_close(x, before[0], "x, afterwards,")
+    assert_close(dy, before[1], "dy, afterwards,")
+    assert_close({key: np.asarray(p.detach() if hasattr(p, "detach") else p) for key, p in params.items()},
+                 before[2], "params, afterwards,")
+
+
+def test_float32_stays_float32(op):
+    params = {key: p.astype(np.float32) for key, p in parameters(4, 6).items()}
+    y, (dx, dparams) = op.run((normal(1, 2, 4).astype(np.float32), params), np.ones((1, 2, 4), np.float32))
+    assert {y.dtype, dx.dtype, *(d.dtype for d in dparams.values())} == {np.dtype(np.float32)}
+
+
+@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), C=st.integers(1, 6), F=st.integers(1, 9))
+def test_any_shape_agrees_with_the_reference(op, B, T, C, F):
+    x, dy, params = normal(B, T, C), normal(B, T, C, seed=9), parameters(C, F)
+    y, (dx, dparams) = op.run((x, params), dy)
+    expected, cache = feed_forward_forward(x, params)
+    assert_close(y, expected)
+    dx_expected, dparams_expected = feed_forward_backward(dy, cache)
+    assert_close(dx, dx_expected, "dx")
+    assert_close(dparams, dparams_expected, "dparams")
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
+def test_the_reference_gradients_equal_finite_differences(activation):
+    x, dy, params = normal(1, 2, 3), normal(1, 2, 3, seed=9), parameters(3, 4)
+    _, cache = feed_forward_forward(x, params, activation=activation)
+    dx, dparams = feed_forward_backward(dy, cache)
+
+    def y_of(changed):
+        return feed_forward_forward(x, params | changed, activation=activation)[0]
+    for key, p in params.items():
+        assert_close(dparams[key], numerical_gradient(lambda p, key=key: y_of({key: p}), p, dy), key, (1e-7, 1e-8))
+    along_x = numerical_gradient(lambda x: feed_forward_forward(x, params, activation=activation)[0], x, dy)
+    assert_close(dx, along_x, "dx", (1e-7, 1e-8))

@@ -1,0 +1,174 @@
+"""The contract of multi_head_attention."""
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import minigpt
+from minigpt.gradcheck import numerical_gradient
+from minigpt.grading.compare import assert_close
+from minigpt.multi_head_attention import MultiHeadAttention
+from minigpt.reference.multi_head_attention import multi_head_attention_backward, multi_head_attention_forward
+
+LN3 = np.log(3.0)
+PARTS = ("query", "key", "value", "output")
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def parameters(C, *, bias=True):
+    params = {f"{name}.weight": normal(C, C, seed=seed) for seed, name in enumerate(PARTS, 1)}
+    return params | {f"{name}.bias": normal(C, seed=seed) for seed, name in enumerate(PARTS, 5) if bias}
+
+
+def test_a_worked_example(op):
+    # two heads of width 1. Head 0 asks for nothing, so it takes the mean; head 1 of query 0 has scores ln 3 and 0
+    x = np.array([[[4.0, 1.0], [8.0, 0.0]]])
+    params = {f"{name}.weight": np.eye(2) for name in PARTS} | {"query.weight": np.diag([0, LN3])}
+    y = op.forward((x, params), n_head=2)
+    assert_close(y, np.array([[[6.0, 0.75], [6.0, 0.5]]]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("causal", [True, False])
+def test_it_agrees_with_pytorch(op, causal, bias):
+    x, dy, params = normal(2, 5, 6), normal(2, 5, 6, seed=9), parameters(6, bias=bias)
+    key_mask = np.array([[True] * 5, [True, True, False, True, False]])
+    judge = nn.MultiheadAttention(6, 3, bias=bias, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        for kind in ("weight", "bias")[:1 + bias]:
+            inner = np.concatenate([params[f"{name}.{kind}"] for name in PARTS[:3]])
+            getattr(judge, f"in_proj_{kind}").copy_(torch.tensor(inner))
+            getattr(judge.out_proj, kind).copy_(torch.tensor(params[f"output.{kind}"]))
+    x_torch, hidden = torch.tensor(x, requires_grad=True), torch.ones(5, 5, dtype=torch.bool).triu(1)
+    expected, _ = judge(x_torch, x_torch, x_torch, key_padding_mask=torch.tensor(~key_mask),
+                        attn_mask=hidden if causal else None, need_weights=False)
+    expected.backward(torch.tensor(dy))
+    y, (dx, dparams) = op.run((x, params), dy, n_head=3, causal=causal, key_mask=key_mask)
+    assert_close(y, expected.detach().numpy())
+    assert_close(dx, x_torch.grad.numpy(), "dx")
+    for kind in ("weight", "bias")[:1 + bias]:
+        inner = getattr(judge, f"in_proj_{kind}").grad.numpy().reshape(3, 6, -1)
+        for name, right in zip(PARTS, (*inner, getattr(judge.out_proj, kind).grad.numpy()), strict=True):
+            got = dparams[f"{name}.{kind}"]
+            assert_close(got, right.reshape(got.shape), f"dparams['{name}.{kind}']")
+
+
+def test_without_biases_there_are_no_gradients_of_biases(op):
+    _, (_, dparams) = op.run((normal(1, 3, 4), parameters(4, bias=False)), normal(1, 3, 4), n_head=2)
+    assert sorted(dparams) == sorted(f"{name}.weight" for name in PARTS)
+
+
+def test_the_order_of_the_heads_does_not_matter(op):
+    x, params = normal(2, 5, 6), parameters(6)
+    order = np.array([4, 5, 0, 1, 2, 3])                      # three heads of width 2, moved by one
+    moved = {name: p[order] for name, p in params.items() if not name.startswith("output")}
+    moved |= {"output.weight": params["output.weight"][:, order], "output.bias": params["output.bias"]}
+    assert_close(op.forward((x, moved), n_head=3), op.forward((x, params), n_head=3))
+
+
+def test_moving_the_positions_moves_the_outputs(op):
+    x, params, order = normal(2, 5, 6), parameters(6), np.array([3, 1, 4, 0, 2])
+    assert_close(op.forward((x[:, order], params), n_head=3), op.forward((x, params), n_head=3)[:, order])
+
+
+def test_future_tokens_do_not_change_past_outputs(op):
+    x, params = normal(2, 5, 6), parameters(6)
+    before = op.forward((x, params), n_head=2, causal=True)
+    x[:, 3:] += 10
+    after = op.forward((x, params), n_head=2, causal=True)
+    assert_close(after[:, :3], before[:, :3])
+    assert np.abs(after[:, 3:] - before[:, 3:]).max() > 1
+
+
+def test_sequences_do_not_mix(op):
+    x, params = normal(3, 4, 6), parameters(6)
+    assert_close(op.forward((x, params), n_head=2)[1:2], op.forward((x[1:2], params), n_head=2))
+
+
+def test_a_single_position_passes_on_its_own_value(op):
+    x, params = normal(2, 1, 4), parameters(4)
+    value = x @ params["value.weight"].T + params["value.bias"]
+    expected = value @ params["output.weight"].T + params["output.bias"]
+    assert_close(op.forward((x, params), n_head=2, causal=True), expected)
+
+
+def test_no_sequences_give_no_outputs(op):
+    y, (dx, dparams) = op.run((np.zeros((0, 3, 4)), parameters(4)), np.zeros((0, 3, 4)), n_head=2)
+    assert y.shape == dx.shape == (0, 3, 4)
+    assert_close(dparams["value.weight"], np.zeros((4, 4)), "dW_value")
+
+
+def test_inputs_are_left_untouched(op):
+    x, dy, params = normal(2, 3, 4), normal(2, 3, 4, seed=9), parameters(4)
+    before = x.copy(), dy.copy(), {key: p.copy() for key, p in params.items()}
+    op.run((x, params), dy, n_head=2, causal=True)
+    assert_close(x, before[0], "x, afterwards,")
+    assert_close(dy, before[1], "dy, afterwards,")
+    assert_close(params, before[2], "params, afterwards,")
+
+
+def test_float32_stays_float32(op):
+    params = {key: p.astype(np.float32) for key, p in parameters(4).items()}
+    x = normal(2, 3, 4).astype(np.float32)
+    y, (dx, dparams) = op.run((x, params), x, n_head=2, causal=True, key_mask=np.ones((2, 3), dtype=bool))
+    assert {y.dtype, dx.dtype, *(d.dtype for d in dparams.values())} == {np.dtype(np.float32)}
+
+
+def test_a_width_that_the_heads_do_not_divide_is_refused(op):
+    try:
+        op.forward((normal(1, 2, 4), parameters(4)), n_head=3)
+    except ValueError:
+        return
+    raise AssertionError("3 heads in a width of 4: expected a ValueError")
+
+
+@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), H=st.integers(1, 3), D=st.integers(1, 4),
+                  causal=st.booleans())
+def test_any_shape_agrees_with_the_reference(op, B, T, H, D, causal):
+    x, dy, params = normal(B, T, H * D), normal(B, T, H * D, seed=9), parameters(H * D)
+    y, (dx, dparams) = op.run((x, params), dy, n_head=H, causal=causal)
+    expected, cache = multi_head_attention_forward(x, params, n_head=H, causal=causal)
+    assert_close(y, expected)
+    dx_expected, dparams_expected = multi_head_attention_backward(dy, cache)
+    assert_close(dx, dx_expected, "dx")
+    assert_close(dparams, dparams_expected, "dparams")
+
+
+def test_the_reference_gradients_equal_finite_differences():
+    x, dy, params = normal(1, 3, 4), normal(1, 3, 4, seed=9), parameters(4)
+
+    def forward(x, params):
+        return multi_head_attention_forward(x, params, n_head=2, causal=True, dropout=0.3,
+                                            generator=np.random.default_rng(0))
+    dx, dparams = multi_head_attention_backward(dy, forward(x, params)[1])
+    assert_close(dx, numerical_gradient(lambda x: forward(x, params)[0], x, dy), "dx", (1e-7, 1e-8))
+    for key, p in params.items():
+        numerical = numerical_gradient(lambda p, key=key: forward(x, params | {key: p})[0], p, dy)
+        assert_close(dparams[key], numerical, key, (1e-7, 1e-8))
+
+
+@pytest.mark.parametrize("implementation", ["math", "fused"])
+def test_the_module_drops_weights_while_training_only(implementation):
+    torch.manual_seed(0)
+    module, x = MultiHeadAttention(8, 2, dropout=0.5), torch.randn(2, 6, 8)
+    with minigpt.use(**minigpt.implementation(implementation)):
+        assert not torch.equal(module(x), module(x))
+        module.eval()
+        torch.testing.assert_close(module(x), module(x))
+
+
+def test_the_module_has_the_parameters_of_the_reference():
+    module = MultiHeadAttention(4, 2)
+    assert sorted(module.state_dict()) == sorted(parameters(4))
+    assert sorted(MultiHeadAttention(4, 2, bias=False).state_dict()) == sorted(parameters(4, bias=False))
+
+
+def test_a_replaced_softmax_is_called_also_under_the_fused_attention():
+    module, x = MultiHeadAttention(4, 2), torch.randn(1, 3, 4)
+    with minigpt.use(**minigpt.implementation("fused")), minigpt.use(softmax=torch.zeros_like):
+        torch.testing.assert_close(module(x), torch.zeros(1, 3, 4))
