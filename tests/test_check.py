@@ -1,4 +1,6 @@
 """check() answers a student: what holds, what does not, and which mistake it looks like."""
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -36,7 +38,7 @@ def test_a_right_answer_in_torch_passes():
 def test_a_forward_alone_may_return_just_y():
     verdict = check("softmax", lambda x: own_softmax(x)[0])
     assert verdict
-    assert "Not asked" in str(verdict)
+    assert "gradient was not asked for" in str(verdict)
 
 
 def test_a_stub_is_told_that_it_is_its_turn():
@@ -46,6 +48,15 @@ def test_a_stub_is_told_that_it_is_its_turn():
     verdict = check("softmax", softmax_forward)
     assert not verdict
     assert "your turn" in str(verdict)
+
+
+def test_a_stub_beside_a_right_function_does_not_hide_it_and_is_no_pass():
+    def softmax_backward(dy, cache):
+        ...
+    verdict = check("softmax", own_softmax, softmax_backward)
+    assert not verdict
+    assert "softmax_backward: your turn" in str(verdict)
+    assert "12 of 12" in str(verdict) or "13 of 13" in str(verdict)
 
 
 def test_a_wrong_shape_is_said_with_both_shapes():
@@ -65,6 +76,17 @@ def test_a_crash_is_one_line_with_the_place():
 def test_an_unknown_concept_is_refused():
     with pytest.raises(InputError, match="no contract"):
         check("sofmax", softmax_forward)
+
+
+@pytest.mark.parametrize("concept", ["attention", "cross_entropy", "layer_norm"])
+def test_a_reference_forward_alone_passes(concept):
+    reference = importlib.import_module(f"minigpt.reference.{concept}")
+    assert check(concept, getattr(reference, f"{concept}_forward"))
+
+
+def test_the_mask_after_the_softmax_is_named_without_a_backward():
+    forward = next(m for m in mistakes("attention") if "after the softmax" in m.says).op.functions["attention_forward"]
+    assert "after the softmax" in check("attention", forward).likely
 
 
 @pytest.mark.parametrize("mistake", mistakes("softmax"), ids=lambda m: m.name)

@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError as error:
     raise InputError("the benchmark measures against the tokenizers library; pip install tokenizers") from error
 
-# Medians in seconds, ours over theirs, the bar; n merges or ids were compared, and n_differ of them differ.
+# Medians in seconds, ours over theirs, the bar; of n merges or ids that were compared, n_differ differ.
 Row = namedtuple("Row", "what ours theirs ratio at_most n n_differ")
 
 

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 import hypothesis
 import numpy as np
+import pytest
 
 from minigpt.errors import InputError
 from minigpt.grading.op import Op, implementations
@@ -50,7 +51,7 @@ def run_test(name, case, op):
             case(op)
     except unittest.SkipTest as error:
         return Outcome(name, "skipped", error, [])
-    except AssertionError as error:
+    except (AssertionError, pytest.fail.Exception) as error:
         return Outcome(name, "failed", error, list(op.log))
     except Exception as error:
         return Outcome(name, "crashed", error, list(op.log))

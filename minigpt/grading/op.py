@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from minigpt.bridge import as_gradients, check_gradients
+from minigpt.grading.compare import Unasked
 
 
 class Op:
@@ -62,9 +63,10 @@ class Op:
         return self.record((_out(y), tuple(_out(g) for g in gradients)))
 
     def _run_numpy(self, name, inputs, dy, options):
-        backward = self.get(f"{name}_backward")
         y, cache = _with_cache(self.get(f"{name}_forward")(*inputs, **options))
-        gradients = as_gradients(backward(self._in_one(dy), cache))
+        if f"{name}_backward" not in self.functions:
+            return y, tuple(Unasked() for x in inputs if _is_float(x))
+        gradients = as_gradients(self.get(f"{name}_backward")(self._in_one(dy), cache))
         try:
             check_gradients(gradients, [_shape(x) for x in inputs if _is_float(x)], f"{name}_backward")
         except ValueError as error:
