@@ -120,7 +120,7 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
 
 def test_weights_that_give_no_number_are_never_saved(tmp_path):
     run, model, config = start(tmp_path, lr=1e30, warmup=0.0)       # finite weights, but far beyond use
-    with pytest.raises(Diverged, match="at step 1, .*keeps the checkpoint of step 0"):
+    with pytest.raises(Diverged, match=r"at step 1, .*keeps the checkpoint of step 0"):
         learn(run, model, config)
     assert all(p.isfinite().all() for p in model.parameters())
     assert max(p.abs().max() for p in load_run(tmp_path)[0].parameters()) < 10

@@ -10,7 +10,7 @@ python -m minigpt demo --minutes 1
 python -m minigpt demo --text my.txt --out runs/my-demo"""
 
 OUT = "runs/demo"
-STRIDE = 4                          # a token is judged with at least 3/4 of the context before it
+STRIDE = 2                          # a token is judged with at least half of the context before it
 Row = namedtuple("Row", "what bits seconds")
 
 

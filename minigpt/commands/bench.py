@@ -1,0 +1,36 @@
+"""Speed, as ratios measured side by side in one run."""
+import importlib
+
+from minigpt.errors import InputError
+from minigpt.listing import suggest
+
+EXAMPLES = """\
+python -m minigpt bench
+python -m minigpt bench tokenizer
+python -m minigpt bench implementations --rounds 30"""
+
+BENCHMARKS = {
+    "tokenizer": "our byte-level BPE beside the tokenizers library",
+    "implementations": "a training step spelled out and fused",
+}
+
+
+def add_arguments(parser):
+    """The flags of this command."""
+    what = "; ".join(f"{name}: {text}" for name, text in BENCHMARKS.items())
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of them (default: all). {what}")
+    parser.add_argument("--rounds", type=int, metavar="INT", help="how often each is measured; more is steadier")
+
+
+def run(args) -> int:
+    """Measure, and print a table for each benchmark; the exit status."""
+    for name in args.names:
+        if name not in BENCHMARKS:
+            raise InputError(f"no benchmark {name!r}; {suggest(name, BENCHMARKS)}")
+    if args.rounds is not None and args.rounds < 1:
+        raise InputError(f"--rounds {args.rounds} must be at least 1")
+    for at, name in enumerate(args.names or BENCHMARKS):
+        print("" if at == 0 else "\n", end="")
+        options = {} if args.rounds is None else {"rounds": args.rounds}
+        importlib.import_module(f"minigpt.benchmarks.{name}").run(**options)
+    return 0

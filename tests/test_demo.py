@@ -1,0 +1,85 @@
+"""The demo goes the whole path, with the text it fetches, without a network, and on the user's own text."""
+import json
+import re
+
+import pytest
+
+from minigpt.__main__ import main
+from minigpt.data.fetch import Unavailable, fetch
+from minigpt.data.sources import find_source
+
+SHORT = ["--minutes", "0.03"]
+
+
+def bits(output):
+    """{row of the table: bits per character}."""
+    return {what.strip(): float(value) for what, value in re.findall(r"^     (\S.*?)\s{2,}(\d+\.\d{3}) ", output, re.M)}
+
+
+def assert_whole(folder, output):
+    names = {"model.safetensors", "state.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "curve.png"}
+    assert names <= {path.name for path in folder.iterdir()}
+    table = bits(output)
+    assert len(table) == 4
+    assert all(0 < value < 9 for value in table.values())
+    assert table["how often each character occurs"] > table["character 6-gram, Witten-Bell smoothing"]
+    assert output.count("steps it writes:") >= 3
+    assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["val_loss"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.download
+def test_the_demo_runs_whole_on_the_text_it_fetches(tmp_path, capsys, require_data):
+    try:
+        fetch(find_source("shakespeare"))
+    except Unavailable as error:
+        require_data(error)
+    assert main(["demo", *SHORT, "--out", str(tmp_path / "run")]) == 0
+    output = capsys.readouterr().out
+    assert "shakespeare, split by document" in output
+    assert_whole(tmp_path / "run", output)
+
+
+@pytest.mark.slow
+def test_the_demo_runs_whole_without_a_network_and_says_what_stands_in(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("MINIGPT_CACHE", str(tmp_path / "cache"))
+    assert main(["demo", *SHORT, "--out", str(tmp_path / "run")]) == 0
+    output = capsys.readouterr().out
+    assert "python-docs stands in for shakespeare" in output
+    assert_whole(tmp_path / "run", output)
+
+
+def own_text(folder):
+    path = folder / "mine.txt"
+    path.write_text("".join(f"Line {i}: the {'cat' if i % 3 else 'dog'} sat on mat {i * i % 17}.\n" for i in range(900)))
+    return path
+
+
+def test_the_demo_runs_whole_on_your_own_text(tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main(["demo", *SHORT, "--text", str(own_text(tmp_path)), "--out", str(folder), "--vocab-size", "300"]) == 0
+    assert_whole(folder, capsys.readouterr().out)
+
+
+def test_a_defeat_is_shown_as_one(tmp_path, capsys):
+    main(["demo", "--minutes", "0.001", "--text", str(own_text(tmp_path)), "--out", str(tmp_path / "run"),
+          "--vocab-size", "300"])
+    assert "Beaten by: " in capsys.readouterr().out
+
+
+def test_the_demo_does_not_replace_a_run_of_yours(tmp_path, capsys):
+    path = own_text(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["demo", *SHORT, "--text", str(path), "--out", str(tmp_path)]) == 2
+    assert "holds another run" in capsys.readouterr().err
+    assert (tmp_path / "config.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("arguments", [["--minutes", "0"], ["--minutes", "-1"], ["--corpus", "shakespear"],
+                                       ["--text", "nowhere.txt"]])
+def test_bad_input_is_one_line(arguments, capsys, tmp_path):
+    assert main(["demo", *arguments, "--out", str(tmp_path / "run")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
