@@ -6,11 +6,13 @@ On chip: the tile, its row maxima and row sums.
 Bytes moved: forward 2 M N elements (x in, y out), backward 3 M N (dy and y in, dx out); spelled-out
 softmax moves every intermediate as well.
 """
+# isort: off
 import torch
 
-import kernels._backend  # noqa: F401  before triton
+import kernels._backend  # noqa: F401  before triton is imported
 import triton
 import triton.language as tl
+# isort: on
 
 TILE = 4096             # elements of a tile: enough work for a program, few enough for its registers
 
@@ -22,6 +24,7 @@ def softmax_forward_kernel(
     M, N,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):
+    """(1) m = max_j x_j   (2) y_i = exp(x_i - m) / sum_j exp(x_j - m), for ROWS rows at once."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     column = tl.arange(0, COLUMNS)
     place = row[:, None] * N + column[None, :]
@@ -45,6 +48,7 @@ def softmax_backward_kernel(
     M, N,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):
+    """(4) dx_j = y_j (dy_j - sum_i dy_i y_i), for ROWS rows at once."""
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     column = tl.arange(0, COLUMNS)
     place = row[:, None] * N + column[None, :]

@@ -11,11 +11,12 @@ import difflib
 import functools
 import importlib
 import pathlib
+import types
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 _originals = {}                                        # name -> the spelled-out function
-_replacements = ContextVar("replacements", default={})  # name -> function that stands in for it
+_replacements = ContextVar("replacements", default=types.MappingProxyType({}))  # name -> function that stands in for it
 
 IMPLEMENTATIONS = ("math", "fused", "triton")
 
@@ -48,7 +49,7 @@ def use(**replacements):
     of your functions was never called.
     """
     counted = {name: _counting(_known(name), function) for name, function in replacements.items()}
-    token = _replacements.set(_merge(_replacements.get(), counted))
+    token = _replacements.set(_merge(dict(_replacements.get()), counted))
     try:
         yield
     finally:

@@ -78,7 +78,7 @@ class Transformer(nn.Module):
         Raises ValueError if T is longer than the context.
         """
         T = ids.shape[1]
-        if T > self.config.context_length:
+        if self.config.context_length < T:
             raise ValueError(f"{T} tokens do not fit context_length={self.config.context_length}; "
                              f"pass the last ones only")
         token = self.token_embedding(ids)                                         # (B,T,C)

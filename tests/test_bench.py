@@ -14,7 +14,7 @@ def test_the_flops_of_a_token_are_those_of_its_matrix_products():
     products = L * (4 * C * C + 2 * C * F + 2 * T * C) + C * V   # multiplications of one token, forward
     norms = (2 * L + 1) * C                                     # weights of norms, counted as parameters
     counted = training_flops_per_token(config, Transformer(config).n_parameters)
-    assert counted == 6 * (products + norms)                    # 2 operations each; the backward takes twice the forward
+    assert counted == 6 * (products + norms)                    # 2 operations each; backward is twice forward
 
 
 def test_an_untied_output_layer_costs_the_same_as_a_tied_one():

@@ -73,6 +73,26 @@ def test_a_crash_is_one_line_with_the_place():
     assert "Traceback" not in text
 
 
+def test_a_forgotten_return_is_named():
+    def softmax_forward(x):
+        np.exp(x)
+    assert "is a `return` missing" in str(check("softmax", softmax_forward))
+
+
+def test_a_crash_that_comes_first_is_told_first():
+    def softmax_forward(x):
+        e = np.exp(x - x.max(axis=-1))                 # without keepdims
+        return e / e.sum(axis=-1)
+    text = str(check("softmax", softmax_forward))
+    assert "Rows are probabilities: it raised ValueError" in text
+    assert "(4,3,7) (4,3)" in text
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_wrong_answer_warns_nobody():
+    assert not check("softmax", lambda x: x[:0].mean() + x)
+
+
 def test_an_unknown_concept_is_refused():
     with pytest.raises(InputError, match="no contract"):
         check("sofmax", softmax_forward)

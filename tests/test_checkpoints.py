@@ -59,7 +59,9 @@ def test_a_process_may_die_at_any_moment_of_overwriting_another_run(tmp_path):
     outcomes = []
     for call in range(100):
         folder = tmp_path / str(call)
-        start(folder)[0].save(1, *numbered(1))
+        run, _, _ = start(folder)
+        run.save(1, *numbered(1))
+        run.log({"step": 0, "of": LETTERS})
         with pytest.MonkeyPatch.context() as patch:
             die_at(patch, call)
             try:
@@ -68,8 +70,9 @@ def test_a_process_may_die_at_any_moment_of_overwriting_another_run(tmp_path):
             except Killed:
                 pass
         _, tokenizer, config = load_run(folder)
-        outcomes.append((number_in(folder), config.corpus["name"], tokenizer.decode([2])))
-    assert set(outcomes) == {(1, LETTERS, "a"), (2, "klmnopqrst", "k")}
+        records = len(resume_run(folder)[-1])
+        outcomes.append((number_in(folder), config.corpus["name"], tokenizer.decode([2]), records))
+    assert set(outcomes) == {(1, LETTERS, "a", 1), (2, "klmnopqrst", "k", 0)}
 
 
 def test_a_process_may_die_at_any_moment_of_its_first_checkpoint(tmp_path):

@@ -74,8 +74,9 @@ def test_a_value_of_the_wrong_kind_is_refused(capsys):
     assert "argument --steps: invalid int value: 'many'" in refused(["train", "--steps", "many"], capsys)
 
 
-def test_a_number_that_is_none_is_refused(capsys):
-    assert "argument --lr: nan is not a number" in refused(["train", "--lr", "nan"], capsys)
+@pytest.mark.parametrize("value", ["nan", "inf", "fast"])
+def test_a_number_that_is_none_is_refused(capsys, value):
+    assert f"argument --lr: {value!r} is no finite number" in refused(["train", "--lr", value], capsys)
 
 
 @pytest.mark.parametrize(("error", "status", "line"), [

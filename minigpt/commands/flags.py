@@ -1,5 +1,6 @@
 """Flags made from the fields of a configuration; the comments behind the fields are their help."""
 import argparse
+import contextlib
 import dataclasses
 import inspect
 import math
@@ -51,7 +52,7 @@ def _help(field, comments, defaults):
 
 
 def _finite(text):
-    number = float(text)
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text} is not a number to work with")
-    return number
+    with contextlib.suppress(ValueError):
+        if math.isfinite(float(text)):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no finite number")

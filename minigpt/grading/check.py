@@ -1,5 +1,7 @@
 """check(): runs the contract of a concept over a student's functions, and answers in a few plain lines."""
+import re
 import traceback
+import warnings
 from dataclasses import dataclass
 
 from minigpt.errors import InputError
@@ -56,7 +58,9 @@ def check_functions(concept, functions, *, is_torch=False):
     written = {name: function for name, function in functions.items() if name not in stubs}
     if not written:
         return Verdict(concept, (), unwritten=stubs)
-    outcomes = tuple(run_contract(concept, Op(concept, "yours", written, is_torch=is_torch)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                # a wrong answer may warn; its value is judged
+        outcomes = tuple(run_contract(concept, Op(concept, "yours", written, is_torch=is_torch)))
     partial = f"{concept}_forward" in written and f"{concept}_backward" not in written
     if partial:
         outcomes = tuple(_without_gradient_tests(concept, outcomes))
@@ -110,8 +114,8 @@ def _lines(verdict):
         count = "" if len(cases) == 1 else f" ({sum(cases)} of {len(cases)} cases)"
         yield f"  {'✓' if all(cases) else '✗'} {sentence}{count}"
     if wrong:
-        first = next((o for o in wrong if o.status == "failed"), wrong[0])
-        yield f"{_sentence(first.test).capitalize()}: {_reason(first)}."
+        first = next((o for o in wrong if o.status == "failed" or _frames(o)), wrong[0])
+        yield f"{_sentence(first.test).capitalize()}: {_reason(first)}"
     if verdict.likely:
         yield f"It answers like this mistake: {verdict.likely}."
     if verdict.partial:
@@ -124,8 +128,16 @@ def _sentence(test):
 
 def _reason(outcome):
     error = outcome.error
+    said = str(error).splitlines()[0].strip() if str(error) else ""
     if outcome.status == "failed":
-        return str(error).splitlines()[0] if str(error) else "does not hold"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/minigpt/" not in f.filename]
+        nothing = str(getattr(error, "got", "")) == "None"
+        return "it gave None; is a `return` missing?" if nothing else f"{said or 'does not hold'}."
+    frames = _frames(outcome)
     where = f" (line {frames[-1].lineno} of {frames[-1].name})" if frames else ""
-    return f"it raised {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}{where}"
+    return f"it raised {type(error).__name__}: {said}{where}."
+
+
+def _frames(outcome):
+    """Where an exception came from, the student's own lines of it, not those of libraries and of the contract."""
+    return [frame for frame in traceback.extract_tb(outcome.error.__traceback__)
+            if not re.search("/minigpt/|-packages/", frame.filename) and not frame.name.startswith("test_")]

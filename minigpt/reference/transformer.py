@@ -74,7 +74,7 @@ def transformer_forward(ids, params, config, *, key_mask=None, generator=None):
     Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
     """
     T = ids.shape[1]
-    if T > config.context_length:
+    if config.context_length < T:
         raise ValueError(f"{T} tokens do not fit context_length={config.context_length}; pass the last ones only")
     token, token_cache = embedding_forward(ids, params["token_embedding.weight"])                 # (B,T,C)
     position, position_cache = embedding_forward(np.arange(T), params["position_embedding.weight"])  # (T,C)

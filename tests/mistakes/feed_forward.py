@@ -44,7 +44,7 @@ def activation_not_differentiated(dy, cache):
     return dx, {name: d for name, d in dparams.items() if d is not None}
 
 
-@mistake("feed_forward_backward", "dx also carries dy, as if x were added to y; the sum is the block's, not this part's")
+@mistake("feed_forward_backward", "dx also carries dy, as if x were added to y; that sum belongs to the block")
 def residual_added(dy, cache):
     dx, dparams = feed_forward_backward(dy, cache)
     return dx + dy, dparams

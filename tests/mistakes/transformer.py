@@ -1,9 +1,9 @@
 """Wrong answers to the Transformer."""
 import numpy as np
-from minigpt.reference.multi_head_attention import multi_head_attention_backward
 
 from minigpt.reference.feed_forward import feed_forward_backward
 from minigpt.reference.layer_norm import layer_norm_backward
+from minigpt.reference.multi_head_attention import multi_head_attention_backward
 from minigpt.reference.transformer import (
     block_backward,
     block_forward,
@@ -66,19 +66,19 @@ def one_block_for_all_layers(ids, params, config, **options):
     return transformer_forward(ids, params | shared, config, **options)
 
 
-@mistake("transformer_backward", "a tied embedding is used twice, and only one of its two gradients is kept (equation 11)")
+@mistake("transformer_backward", "a tied embedding is used twice, but only one of its gradients is kept (equation 11)")
 def tied_gradient_overwritten(dlogits, cache):
     dparams = transformer_backward(dlogits, cache._replace(tied=False))
     return {name: d for name, d in dparams.items() if not (cache.tied and name == "output.weight")}
 
 
-@mistake("transformer_backward", "the position embedding's gradient is averaged over the batch, not summed (equation 10)")
+@mistake("transformer_backward", "the position embedding's gradient is averaged over the batch, not summed (10)")
 def positions_averaged(dlogits, cache):
     dparams = transformer_backward(dlogits, cache)
     return dparams | {"position_embedding.weight": dparams["position_embedding.weight"] / len(dlogits)}
 
 
-@mistake("block_backward", "the gradient that the stream carries past the feed-forward is lost: dx = dy + ... (equation 3)")
+@mistake("block_backward", "the gradient that the stream carries past the feed-forward is lost (equation 3)")
 def stream_gradient_lost(dy, cache):
     dh, dfeed_forward = feed_forward_backward(dy, cache.feed_forward)
     dx, dw2, db2 = layer_norm_backward(dh, cache.norm2)
