@@ -45,7 +45,7 @@ class _Pair(torch.autograd.Function):
 
 def as_gradients(result):
     """A backward's result as a tuple of arrays; None (an input that was absent) is left out."""
-    result = result if isinstance(result, tuple) else (result,)
+    result = result if isinstance(result, tuple | list) else (result,)
     return tuple(gradient for gradient in result if gradient is not None)
 
 

@@ -65,6 +65,30 @@ def test_a_wrong_shape_is_said_with_both_shapes():
     assert "expected (" in text
 
 
+def test_a_short_function_without_names_of_its_own_is_no_stub():
+    def min_p(probabilities, min_p):
+        return probabilities * 2
+    assert "your turn" not in str(check("min_p", min_p=min_p))
+
+
+def test_a_right_backward_beside_a_stub_forward_says_nothing_of_checks():
+    def softmax_forward(x):
+        ...
+    text = str(check("softmax", softmax_forward, own_softmax_backward))
+    assert text == "softmax_forward: your turn - replace the ... and run this cell again."
+
+
+def test_several_arrays_where_one_is_expected_are_said_to_be_that():
+    text = str(check("softmax", lambda x: (softmax_forward(x)[0], 1, 2)))
+    assert "y is a tuple of 3, expected one array of shape" in text
+
+
+def test_a_list_of_gradients_is_as_good_as_a_tuple():
+    reference = importlib.import_module("minigpt.reference.layer_norm")
+    assert check("layer_norm", reference.layer_norm_forward,
+                 lambda dy, cache: list(reference.layer_norm_backward(dy, cache)))
+
+
 def test_a_crash_is_one_line_with_the_place():
     def softmax_forward(x):
         return x[:, 10], None

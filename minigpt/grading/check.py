@@ -1,4 +1,5 @@
 """check(): runs the contract of a concept over a student's functions, and answers in a few plain lines."""
+import dis
 import re
 import traceback
 import warnings
@@ -83,16 +84,22 @@ def diagnose(concept, outcomes):
     cases = dict(contract(concept))
     best, says = 0, ""
     for mistake in mistakes(concept) if failed else ():
-        alike = [_same_answers(run_test(o.test, cases[o.test], mistake.op), o) for o in failed]
-        if alike[0] and sum(alike) > best:
-            best, says = sum(alike), mistake.says
+        alike = 0
+        for o in failed:
+            alike += _same_answers(run_test(o.test, cases[o.test], mistake.op), o)
+            if alike == 0:                             # not even the first: it is another mistake
+                break
+        if alike > best:
+            best, says = alike, mistake.says
     return says
 
 
 def is_stub(function):
     """True for a function whose body is still `...`."""
     code = getattr(function, "__code__", None)
-    return code is not None and code.co_names == () and set(code.co_consts) <= {None, ..., function.__doc__}
+    if code is None or code.co_names or not set(code.co_consts) <= {None, ..., function.__doc__}:
+        return False
+    return not any(step.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) for step in dis.get_instructions(code))
 
 
 def _same_answers(mine, yours):
@@ -103,9 +110,9 @@ def _same_answers(mine, yours):
 def _lines(verdict):
     for name in verdict.unwritten:
         yield f"{name}: your turn - replace the ... and run this cell again."
-    if not verdict.outcomes:
-        return
     judged = [o for o in verdict.outcomes if o.status != "skipped"]
+    if not judged:
+        return
     holds = sum(o.status == "passed" for o in judged)
     yield f"{verdict.concept}: {holds} of {len(judged)} checks hold."
     wrong = [o for o in judged if o.status != "passed"]
@@ -131,7 +138,8 @@ def _reason(outcome):
     said = str(error).splitlines()[0].strip() if str(error) else ""
     if outcome.status == "failed":
         nothing = str(getattr(error, "got", "")) == "None"
-        return "it gave None; is a `return` missing?" if nothing else f"{said or 'does not hold'}."
+        line = traceback.extract_tb(error.__traceback__)[-1].line.removeprefix("assert ").partition("  #")[0]
+        return "it gave None; is a `return` missing?" if nothing else f"{said or f'this is not so: {line}'}."
     frames = _frames(outcome)
     where = f" (line {frames[-1].lineno} of {frames[-1].name})" if frames else ""
     return f"it raised {type(error).__name__}: {said}{where}."

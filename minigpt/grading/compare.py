@@ -60,6 +60,9 @@ def assert_close(got, expected, what="y", tolerance=None):
         for key in expected:
             assert_close(got[key], expected[key], f"{what}[{key!r}]", tolerance)
         return
+    if isinstance(got, tuple | list) and isinstance(expected, np.ndarray):
+        kind = f"a {type(got).__name__} of {len(got)}"
+        raise Mismatch(f"{what} is {kind}, expected one array of shape {expected.shape}", what, got, expected)
     got, expected = np.asarray(got), np.asarray(expected)
     if got.shape != expected.shape:
         raise Mismatch(f"{what} has shape {got.shape}, expected {expected.shape}", what, got, expected)
@@ -81,6 +84,8 @@ def same(a, b):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, str | bytes | list) and type(a) is type(b):
         return a == b
+    if isinstance(b, list) and isinstance(a, np.ndarray):
+        return False                                   # as numbers they may agree, but one is no array
     try:
         assert_close(a, b)
     except (AssertionError, TypeError, ValueError):

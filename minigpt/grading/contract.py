@@ -17,6 +17,7 @@ from minigpt.grading.op import Op, implementations
 TESTS = pathlib.Path(__file__).parents[2] / "tests"
 
 hypothesis.settings.register_profile("minigpt", deadline=None, max_examples=20, derandomize=True, database=None,
+                                     phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),  # no shrinking
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 
 Outcome = namedtuple("Outcome", "test status error log")   # status: passed, failed, crashed, skipped

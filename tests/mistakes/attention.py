@@ -35,6 +35,11 @@ def divided_by_the_width(q, k, v, **options):
     return steps(q, k, v, scale=1 / q.shape[-1], **options)
 
 
+@mistake("attention_forward", "the scores are divided by the root of T; it is the width D of a head (equation 1)")
+def divided_by_the_root_of_the_length(q, k, v, **options):
+    return steps(q, k, v, scale=1 / math.sqrt(max(q.shape[2], 1)), **options)
+
+
 @mistake("attention_forward", "the scores are divided by the root of C = H D; a head has width D (equation 1)")
 def scaled_by_the_width_of_all_heads(q, k, v, **options):
     return steps(q, k, v, scale=1 / math.sqrt(q.shape[1] * q.shape[-1]), **options)
@@ -160,6 +165,49 @@ def dq_not_scaled(dy, cache):
 def dk_not_scaled(dy, cache):
     dq, dk, dv = attention_backward(dy, cache)
     return dq, dk * math.sqrt(cache.q.shape[-1]), dv
+
+
+@mistake("attention_backward", "neither dq nor dk has the 1 / sqrt(D) of equations 11 and 12")
+def neither_scaled(dy, cache):
+    root = math.sqrt(cache.q.shape[-1])
+    dq, dk, dv = attention_backward(dy, cache)
+    return dq * root, dk * root, dv
+
+
+@mistake("attention_backward", "the gradients come in another order: dq, dk, dv is asked for")
+def dk_and_dv_swapped(dy, cache):
+    dq, dk, dv = attention_backward(dy, cache)
+    return (dq, dv, dk) if dk.shape == dv.shape else (dq, dk, dv)
+
+
+@mistake("attention_backward", "dk uses dscore as it is; key s collects from its queries: transpose (equation 12)")
+def dscores_not_transposed(dy, cache):
+    dq, dk, dv = attention_backward(dy, cache)
+    dscores = _dscores(dy, cache, axis=-1)
+    alike = dscores.shape[-1] == dscores.shape[-2]
+    return dq, dscores @ cache.q / math.sqrt(cache.q.shape[-1]) if alike else dk, dv
+
+
+@mistake("attention_backward", "the sum in equation 10 runs over the queries; each query sums over its keys")
+def inner_sum_over_the_queries(dy, cache):
+    root, dscores = math.sqrt(cache.q.shape[-1]), _dscores(dy, cache, axis=-2)
+    dq, dk = dscores @ cache.k / root, dscores.swapaxes(-1, -2) @ cache.q / root
+    return dq.reshape(*dy.shape[:3], dq.shape[-1]), dk, attention_backward(dy, cache)[2]
+
+
+@mistake("attention_backward", "the sum in equation 10 is added; it is subtracted")
+def inner_sum_added(dy, cache):
+    root, dscores = math.sqrt(cache.q.shape[-1]), _dscores(dy, cache, axis=-1, sign=1)
+    dq, dk = dscores @ cache.k / root, dscores.swapaxes(-1, -2) @ cache.q / root
+    return dq.reshape(*dy.shape[:3], dq.shape[-1]), dk, attention_backward(dy, cache)[2]
+
+
+def _dscores(dy, cache, *, axis, sign=-1):
+    """Equation 10 without dropout, with the sum along an axis and a sign of one's own: (B,G,H/G*T,S)."""
+    (B, H, T, S), G = cache.softmax.y.shape, cache.k.shape[1]
+    dp = dy.reshape(*cache.q.shape[:3], cache.v.shape[-1]) @ cache.v.swapaxes(-1, -2)
+    p, dp = cache.softmax.y, dp.reshape(B, H, T, S)
+    return (p * (dp + sign * (p * dp).sum(axis=axis, keepdims=True))).reshape(B, G, H // G * T, S)
 
 
 @mistake("attention_backward", "the sum in equation 10 is missing: each weight depends on every score of its query")

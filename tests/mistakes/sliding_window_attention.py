@@ -57,3 +57,17 @@ def mask_after_softmax(q, k, v, window):
 def not_divided(q, k, v, window):
     t, s = places(q.shape[-2])
     return attend(q, k, v, (s <= t) & (s > t - window), scale=1.0)
+
+
+@mistake(NAME, "the softmax runs over all positions, and the window is cut out of its weights afterwards")
+def softmax_over_everything(q, k, v, window):
+    t, s = places(q.shape[-2])
+    p, _ = softmax_forward(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]))
+    return p * ((s <= t) & (s > t - window)) @ v
+
+
+@mistake(NAME, "scores outside the window are 0, but exp(0) is 1: they still take part; use -inf")
+def masked_with_zero(q, k, v, window):
+    t, s = places(q.shape[-2])
+    scores = np.where((s <= t) & (s > t - window), q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]), 0)
+    return softmax_forward(scores)[0] @ v
