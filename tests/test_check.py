@@ -112,9 +112,9 @@ def test_a_crash_that_comes_first_is_told_first():
     assert "(4,3,7) (4,3)" in text
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_wrong_answer_warns_nobody():
-    assert not check("softmax", lambda x: x[:0].mean() + x)
+def test_what_a_wrong_answer_warns_of_is_not_shown(recwarn):
+    assert not check("softmax", lambda x: x[:0].mean() + x)        # NumPy: mean of empty slice
+    assert list(recwarn) == []
 
 
 def test_an_unknown_concept_is_refused():

@@ -79,3 +79,18 @@ def inner_product_over_everything(dy, cache):
 @mistake("softmax_backward", "the factor y in front of equation 4 is missing")
 def factor_y_missing(dy, cache):
     return dy - (dy * cache.y).sum(axis=-1, keepdims=True)
+
+
+@mistake("softmax_forward", "the maximum is not subtracted (equation 1), and a row of -inf is divided by 0")
+def as_the_equation_without_m(x):
+    e = np.exp(x)
+    y = e / e.sum(axis=-1, keepdims=True)
+    return y, SoftmaxCache(y)
+
+
+@mistake("softmax_forward", "the sum runs over the whole array; each row has its own (equation 2)")
+def sum_over_everything(x):
+    m = x.max(axis=-1, keepdims=True, initial=-np.inf)
+    e = np.exp(x - np.where(np.isinf(m), 0, m))
+    y = e / (e.sum() or 1)
+    return y, SoftmaxCache(y)
