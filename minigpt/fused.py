@@ -3,6 +3,8 @@
 Each carries `contains`: the spelled-out functions that it computes inside itself. `minigpt.use` puts the
 spelled-out form back when one of those is replaced by yours.
 """
+import math
+
 import torch
 import torch.nn.functional as F
 from torch.optim.adamw import adamw as adamw_of_torch
@@ -10,6 +12,7 @@ from torch.optim.adamw import adamw as adamw_of_torch
 from minigpt.attention import attention as attention_spelled_out
 from minigpt.dropout import dropout as dropout_spelled_out
 from minigpt.embedding import embedding as embedding_spelled_out
+from minigpt.muon import of_one_shape
 
 
 def contains(*names):
@@ -94,6 +97,51 @@ def attention(q, k, v, *, causal=False, key_mask=None, dropout=0.0, generator=No
     nothing = ~mask.any(dim=-1, keepdim=True)                                                     # (B,1,T,1)
     y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask | nothing, dropout_p=dropout, enable_gqa=G != H)
     return y.masked_fill(nothing, 0)
+
+
+@contains()
+def rms_norm(x, weight, eps=1e-5):
+    """F.rms_norm over the last axis."""
+    return F.rms_norm(x, x.shape[-1:], weight, eps)
+
+
+@contains()
+def silu(x):
+    """F.silu."""
+    return F.silu(x)
+
+
+@contains()
+def orthogonalise(g, steps=5):
+    """torch.baddbmm, which multiplies, scales and adds in one pass over a batch of matrices."""
+    is_tall = g.shape[-2] > g.shape[-1]
+    X = g.reshape(g.shape[:-2].numel(), *g.shape[-2:])                                            # (N,rows,columns)
+    X = X.mT if is_tall else X
+    X = X / torch.linalg.matrix_norm(X, keepdim=True).clamp(min=1e-7)
+    for _ in range(steps):
+        A = X @ X.mT                                                                              # (N,rows,rows)
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=-4.7750, alpha=2.0315), X, beta=3.4445)
+    return (X.mT if is_tall else X).reshape(g.shape)
+
+
+@contains("orthogonalise")
+def muon(params, gradients, ms, *, lr, momentum=0.95, weight_decay=0.0):
+    """Muon with each equation for all matrices in one call. It writes into params and ms, and returns them.
+
+    Under torch.no_grad() if they are parameters of a module.
+    """
+    if not len(params) == len(gradients) == len(ms):
+        raise ValueError(f"{len(params)} params, {len(gradients)} gradients and {len(ms)} ms: one of each is needed")
+    if not params:
+        return params, ms
+    torch._foreach_lerp_(ms, gradients, 1 - momentum)
+    ahead = torch._foreach_lerp(gradients, ms, momentum)
+    torch._foreach_mul_(params, 1 - lr * weight_decay)
+    for places in of_one_shape(ahead):
+        os = orthogonalise(torch.stack([ahead[i] for i in places]))                               # (N,rows,columns)
+        scale = math.sqrt(max(1, os.shape[-2] / os.shape[-1]))
+        torch._foreach_add_([params[i] for i in places], os.unbind(), alpha=-lr * scale)
+    return params, ms
 
 
 @contains()

@@ -7,7 +7,7 @@ import torch
 
 from minigpt.errors import InputError
 from minigpt.grading import check
-from minigpt.grading.contract import mistakes
+from minigpt.grading.contract import _parameters, mistakes
 from minigpt.reference.softmax import softmax_backward, softmax_forward
 
 
@@ -139,3 +139,15 @@ def test_a_typical_mistake_is_named(mistake):
     verdict = check("softmax", forward, backward)
     assert not verdict
     assert mistake.says in str(verdict)
+
+
+@pytest.mark.parametrize(("names", "rows", "expected"), [
+    ("a", [(5,), 3], [{"a": (5,)}, {"a": 3}]),
+    ("a", [pytest.param(5, id="five")], [{"a": 5}]),
+    ("a, b", [(1, 2)], [{"a": 1, "b": 2}]),
+])
+def test_the_runner_reads_parameters_as_pytest_does(names, rows, expected):
+    @pytest.mark.parametrize(names, rows)
+    def test(op, **values):
+        pass
+    assert [values for _, values in _parameters(test)] == expected

@@ -26,6 +26,10 @@ EXAMPLES = {    # arguments with which the spelled-out form calls all that it ev
     "gelu_tanh": ((tensor(3, 4),), {}),
     "layer_norm": ((tensor(3, 4), tensor(4), tensor(4)), {}),
     "linear": ((tensor(3, 4), tensor(2, 4), tensor(2)), {}),
+    "muon": (([tensor(2, 3)], [tensor(2, 3)], [tensor(2, 3)]), {"lr": 0.1}),
+    "orthogonalise": ((tensor(2, 3, 4),), {}),
+    "rms_norm": ((tensor(3, 4), tensor(4)), {}),
+    "silu": ((tensor(3, 4),), {}),
     "softmax": ((tensor(3, 4),), {}),
 }
 

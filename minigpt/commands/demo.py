@@ -10,6 +10,7 @@ python -m minigpt demo --minutes 1
 python -m minigpt demo --text my.txt --out runs/my-demo"""
 
 OUT = "runs/demo"
+MINUTES = 3.0
 STRIDE = 2                          # a token is judged with at least half of the context before it
 Row = namedtuple("Row", "what bits seconds")
 
@@ -19,8 +20,10 @@ def add_arguments(parser):
     text = parser.add_mutually_exclusive_group()
     text.add_argument("--text", metavar="FILE_OR_FOLDER", help="your own text, UTF-8")
     text.add_argument("--corpus", metavar="NAME", help="see `python -m minigpt data list` (default: shakespeare)")
-    parser.add_argument("--minutes", type=float, default=3.0, metavar="FLOAT",
-                        help="of training; the rest takes about a minute (default: %(default)s)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="FLOAT",
+                        help=f"of training; the rest takes about a minute (default: {MINUTES:g})")
+    length.add_argument("--steps", type=int, metavar="INT", help="train for so many steps, however long they take")
     parser.add_argument("--out", metavar="FOLDER", default=OUT, help="(default: %(default)s, replaced each time)")
     parser.add_argument("--vocab-size", type=int, default=4096, metavar="INT", help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="INT", help="(default: %(default)s)")
@@ -66,7 +69,8 @@ def _prepare(args, corpus):
     from minigpt.pretraining import new_job
     print("\n2/5  Train a tokenizer (byte-level BPE)", flush=True)
     model = checked(preset, "gpt2-nano", vocab_size=args.vocab_size)
-    settings = checked(TrainConfig, minutes=args.minutes, seed=args.seed, lr=3e-3, batch_size=8, warmup=0.05)
+    minutes = MINUTES if args.minutes is None and args.steps is None else args.minutes
+    settings = checked(TrainConfig, minutes=minutes, steps=args.steps, seed=args.seed, lr=3e-3, batch_size=8)
     started = time.perf_counter()
     job = new_job(corpus, model, settings, vocab_size=args.vocab_size, own_text=args.text is not None)
     characters, tokens = sum(map(len, corpus.train)), len(job.batches.ids)
@@ -76,8 +80,9 @@ def _prepare(args, corpus):
 
 
 def _train(job, out):
-    print(f"\n3/5  Train a GPT: {job.model.n_parameters:,} parameters, {job.config.train.minutes:g} minutes",
-          flush=True)
+    settings = job.config.train
+    length = f"{settings.minutes:g} minutes" if settings.steps is None else f"{settings.steps:,} steps"
+    print(f"\n3/5  Train a GPT: {job.model.n_parameters:,} parameters, {length}", flush=True)
     job.begin(out)
 
     def sample(model, step):

@@ -102,5 +102,7 @@ def _parameters(function):
 
 
 def _values(row, n):
-    row = getattr(row, "values", row) if type(row).__name__ == "ParameterSet" else row
-    return (row,) if n == 1 and not (isinstance(row, tuple) and len(row) == 1) else row
+    """The values of one row: a pytest.param holds a tuple of them, and a single parameter has its value bare."""
+    if type(row).__name__ == "ParameterSet":
+        return row.values
+    return row if n > 1 else (row,)

@@ -1,0 +1,54 @@
+"""RoPE, rotary positions: pairs of features are turned by an angle that grows with the position."""
+from collections import namedtuple
+
+import numpy as np
+
+RopeCache = namedtuple("RopeCache", "cos sin")
+
+
+def rope_forward(x, positions, theta=10000.0):
+    """Turn each pair of features (i, i + D/2) by its position times its frequency.
+
+        (1) f_i = theta^(-2 i/D)                              (radians per position, i < D/2: fast to slow)
+        (2) a_ti = position_t f_i
+        (3) y_ti = x_ti cos(a_ti) - x_{t,i+D/2} sin(a_ti)
+        (4) y_{t,i+D/2} = x_{t,i+D/2} cos(a_ti) + x_ti sin(a_ti)
+
+    Turned like this, the product of a query and a key depends on the distance of their positions alone.
+    x: (B,H,T,D) queries or keys; positions: (T,) integers, counted from 0; theta sets the slowest frequency.
+    The angles are float64 whatever x is: the rounding of a float32 angle grows with the position.
+    Returns y: (B,H,T,D), and the cache that rope_backward needs.
+    Raises ValueError if D is odd, or if there is not one position for each t.
+    Source: Su et al. 2021, arXiv:2104.09864, section 3.2.2. There neighbours (2i, 2i + 1) are the pairs,
+    which differs by the order of the features only. Most published weights expect the pairs (i, i + D/2).
+    """
+    T, D = x.shape[-2:]
+    if D % 2 or positions.shape != (T,):
+        raise ValueError(f"rope needs an even D and a position for each t: D={D}, T={T}, and "
+                         f"positions of shape {tuple(positions.shape)}")
+    twice_i = np.arange(0, D, 2, dtype=np.float64)
+    frequency = theta ** (-twice_i / D)                       # (D/2,)  (1)
+    angle = positions[:, None] * frequency                    # (T,D/2)  (2)
+    cos = np.cos(angle).astype(x.dtype)                       # (T,D/2)
+    sin = np.sin(angle).astype(x.dtype)                       # (T,D/2)
+    first, second = np.split(x, 2, axis=-1)                   # (B,H,T,D/2)
+    turned_first = first * cos - second * sin                 # (B,H,T,D/2)  (3)
+    turned_second = second * cos + first * sin                # (B,H,T,D/2)  (4)
+    y = np.concatenate([turned_first, turned_second], axis=-1)          # (B,H,T,D)
+    return y, RopeCache(cos, sin)
+
+
+def rope_backward(dy, cache):
+    """Gradient of the loss with respect to x: a turn leaves lengths as they are, so its gradient turns back.
+
+        (5) dx_ti = dy_ti cos(a_ti) + dy_{t,i+D/2} sin(a_ti)
+        (6) dx_{t,i+D/2} = dy_{t,i+D/2} cos(a_ti) - dy_ti sin(a_ti)
+
+    dy: (B,H,T,D). Returns dx: (B,H,T,D).
+    """
+    cos, sin = cache
+    first, second = np.split(dy, 2, axis=-1)                  # (B,H,T,D/2)
+    dx_first = first * cos + second * sin                     # (B,H,T,D/2)  (5)
+    dx_second = second * cos - first * sin                    # (B,H,T,D/2)  (6)
+    dx = np.concatenate([dx_first, dx_second], axis=-1)       # (B,H,T,D)
+    return dx
