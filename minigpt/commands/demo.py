@@ -1,4 +1,5 @@
 """The whole path in five minutes: text, tokenizer, a GPT, how good it is, and what it writes."""
+import re
 import time
 from collections import namedtuple
 
@@ -144,7 +145,7 @@ def _timed(function):
 def _write(job, args):
     print("\n5/5  Write", flush=True)
     for seed in range(1, 4):
-        text = _sample(job, args.seed + seed, 80).strip()
+        text = re.sub(r"\n{3,}", "\n\n", (_opening(job.corpus) + _sample(job, args.seed + seed, 80)).strip())
         print("\n".join(f"     | {line}" for line in text.splitlines()), end="\n\n")
 
 
