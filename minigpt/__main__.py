@@ -7,6 +7,7 @@ import errno
 import importlib
 import os
 import pathlib
+import signal
 import sys
 import textwrap
 
@@ -15,6 +16,7 @@ from minigpt.errors import InputError
 
 COMMANDS = pathlib.Path(__file__).parent / "commands"
 INTERRUPTED, BROKEN_PIPE = 130, 141                    # what a shell says of SIGINT and SIGPIPE
+NO_MEMORY = ("allocate memory", "not enough memory", "out of memory")   # PyTorch has no exception for it
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,11 +27,15 @@ class Parser(argparse.ArgumentParser):
         wrong = message.removeprefix("unrecognized arguments: ").split("=")[0].split()[0]
         close = difflib.get_close_matches(wrong, self._option_string_actions, n=1)
         hint = f"did you mean {close[0]}? " if close and message.startswith("unrecognized") else ""
+        if message.endswith("expected one argument"):
+            hint = "a value that begins with - is written with =, as in --seed=-1; "
         raise InputError(f"{message}; {hint}{self.prog} --help shows all")
 
 
 def main(argv=None) -> int:
     """Run a command; the exit status: 0, 2 for bad input, 130 for Ctrl-C."""
+    for name in ("stdout", "stderr"):                  # a program that is started with one closed has none
+        setattr(sys, name, getattr(sys, name) or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     with contextlib.suppress(AttributeError):          # a terminal that cannot show a sign shows "?"
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -39,12 +45,15 @@ def main(argv=None) -> int:
     except BrokenPipeError:                            # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
-    except InputError as error:
-        return _say(f"error: {error}", 2)
-    except OSError as error:
-        return _say(f"error: {_in_words(error)}", 2)
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "interrupted", INTERRUPTED)
+    except (InputError, OSError, MemoryError, RuntimeError) as error:
+        if not (words := _in_words(error)):
+            raise
+        return _say(f"error: {words}", 2)
+    finally:
+        if argv is None:                               # the process ends: a key held down changes nothing now
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def commands() -> dict[str, str]:
@@ -90,9 +99,17 @@ def _overview(known):
 
 
 def _in_words(error):
-    if error.errno == errno.ENOSPC:
-        return f"the disk is full{f' ({error.filename})' if error.filename else ''}; make room and try again"
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    """What to tell the user; nothing if the mistake is ours."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return f"the disk is full{f' ({error.filename})' if error.filename else ''}; make room and try again"
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+        return (f"there is not enough memory for this ({str(error).partition(chr(10))[0]}); try a smaller model, "
+                "--batch-size or --context-length")
+    return ""
 
 
 def _say(message, status):

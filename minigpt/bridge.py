@@ -65,7 +65,11 @@ def _is_float_tensor(a):
 
 
 def _to_numpy(a):
-    return a.detach().cpu().numpy() if isinstance(a, torch.Tensor) else a
+    if not isinstance(a, torch.Tensor):
+        return a
+    array = a.detach().cpu().numpy()
+    array.flags.writeable = False                      # it is the model's own memory
+    return array
 
 
 def _to_torch(a, dtype, device):

@@ -49,13 +49,13 @@ def finish_moving(folder):
         done.rmdir()
 
 
-def read(folder, name):
+def read(folder, name, way_out=WAY_OUT):
     """The bytes of a committed file, moved to its place already or not. Raises InputError if there is none."""
     for path in (folder / DONE / name, folder / name):
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return path.read_bytes()
     what = f"there is no {name} in it" if folder.is_dir() else "there is no such folder"
-    raise InputError(f"{folder} holds no run: {what}; `python -m minigpt train --out {folder}` makes one")
+    raise InputError(f"{folder} holds no run: {what}; {way_out}")
 
 
 def pack(tensors, marks):

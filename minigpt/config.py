@@ -2,6 +2,7 @@
 from dataclasses import asdict, dataclass, fields
 
 FEED_FORWARDS = ("gelu", "gelu_tanh")
+LARGEST = 2**63 - 1     # what an int64 holds
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class TransformerConfig:
             raise ValueError(f"feed_forward={self.feed_forward!r} is not one of {', '.join(FEED_FORWARDS)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is a probability below 1; try 0.1")
+        if not self.norm_eps > 0:
+            raise ValueError(f"norm_eps={self.norm_eps} must be greater than 0; try 1e-5")
+        _refuse_too_large(self)
 
     @property
     def d_head(self):
@@ -74,16 +78,20 @@ class TrainConfig:
             object.__setattr__(self, "minutes", 5.0)
         for name in ("batch_size", "accumulation", "evaluate_every"):
             _require_positive_int(self, name)
-        for name in ("steps", "minutes", "tokens", "lr"):
+        for name in ("steps", "minutes", "tokens", "lr", "eps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be greater than 0")
-        for name in ("min_lr_ratio", "warmup", "beta1", "beta2"):
+        for name in ("min_lr_ratio", "warmup"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}={getattr(self, name)} must lie between 0 and 1")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 0 and below 1; try 0.9")
         for name in ("weight_decay", "clip", "evaluate_batches", "checkpoint_minutes", "seed"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+        _refuse_too_large(self)
 
 
 PRESETS = {
@@ -120,3 +128,10 @@ def _require_positive_int(config, name):
     value = getattr(config, name)
     if not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
         raise ValueError(f"{name}={value!r} must be a whole number greater than 0")
+
+
+def _refuse_too_large(config):
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, int) and value > LARGEST:
+            raise ValueError(f"{field.name}={value} is too large; the most is {LARGEST}")

@@ -12,7 +12,7 @@ def choose_device(name=None):
     if name is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).item()             # PyTorch has devices that hold no numbers
     except (AssertionError, RuntimeError) as error:
         raise InputError(f"--device {name} is none that PyTorch finds on this machine; cpu always is") from error
     return name

@@ -47,10 +47,11 @@ def sliding_nats(model, ids, *, stride, batch_size=32):
 
     Windows of T = context_length tokens overlap by T - stride; of each, only the last `stride` predictions count
     (of the first, all). So no token but the first is judged twice or not at all.
-    ids: (N,) token ids, with N > T. stride: from 1 (slow, exact) to T (windows that do not overlap).
+    ids: (N,) token ids, N > 1; of a text shorter than T + 1 there is one window.
+    stride: from 1 (slow, exact) to T (windows that do not overlap).
     """
-    T = model.config.context_length
     ids = torch.as_tensor(ids, dtype=torch.long)
+    T = min(model.config.context_length, len(ids) - 1)
     starts = torch.arange(0, len(ids) - 1 - T, stride).tolist()
     starts.append(len(ids) - 1 - T)                    # the last window ends with the text
     nats, tokens, done = 0.0, 0, 0                     # done: predictions counted so far

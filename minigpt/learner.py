@@ -50,7 +50,7 @@ class Learner:
         """Move the weights against the gradient, which is `weight` times too long."""
         config = self.config
         used = [p for p in self.parameters if p.grad is not None]
-        gradients, norm = clip_gradients([p.grad / weight for p in used], config.clip or UNCLIPPED)
+        gradients, norm = clip_gradients([p.grad / weight for p in used], min(config.clip or UNCLIPPED, UNCLIPPED))
         self.require_finite(float(norm), "gradient")
         for p, gradient in zip(used, gradients, strict=True):
             p.grad = gradient
@@ -64,8 +64,10 @@ class Learner:
     def require_finite(self, value, what):
         """Raise Diverged if a value is infinite or no number."""
         if not math.isfinite(value):
-            raise Diverged(f"the {what} became {value} at step {self.step}, with lr={self.config.lr}; "
-                             f"try --lr {self.config.lr / 10:g}")
+            lr = self.config.lr
+            way_out = (f"with lr={lr}; try --lr {lr / 10:g}" if self.step
+                       else "before any was taken: not the learning rate is to blame, but a setting or a function")
+            raise Diverged(f"the {what} became {value} at step {self.step}, {way_out}")
 
     def state(self):
         """Everything but the weights that the next steps depend on, as {name: tensor}."""

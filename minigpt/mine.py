@@ -1,4 +1,5 @@
 """The student's own functions: found by name in a file or in the folder my/."""
+import difflib
 import importlib
 import importlib.util
 import pathlib
@@ -23,11 +24,19 @@ def load_mine(path):
     mine = {}
     for file in files:
         mine |= _functions_of(file)
-    known = set(known_names())
-    if not any(name.removesuffix("_forward") in known for name in mine):
-        raise InputError(f"--mine {path}: defines none of {', '.join(sorted(known))} "
+    known = [name for concept in known_names() for name in (concept, f"{concept}_forward", f"{concept}_backward")]
+    if not set(mine) & set(known):
+        close = [near for name in mine for near in difflib.get_close_matches(name, known, n=1, cutoff=0.8)]
+        hint = f"did you mean {close[0]}? It " if close else ""
+        raise InputError(f"--mine {path}: {hint}defines none of {', '.join(known[::3])} "
                          f"(or X_forward and X_backward for one of them)")
     return mine
+
+
+def halves(mine):
+    """Names of X_forward without X_backward, or the other way round: no replacement for X."""
+    pairs = [(f"{concept}_forward", f"{concept}_backward") for concept in known_names()]
+    return [name for pair in pairs if len(set(pair) & set(mine)) == 1 for name in pair if name in mine]
 
 
 def replacements(mine):
@@ -60,16 +69,17 @@ def _functions_of(file):
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        line = getattr(error, "lineno", None) or _last_line(error, file)
-        raise InputError(f"--mine {file}, line {line}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        line = getattr(error, "lineno", None) or _last_line(error, spec.origin)
+        where = f"{file}, line {line}" if line else file
+        raise InputError(f"--mine {where}: {type(error).__name__}: {error}") from error
     return {n: f for n, f in vars(module).items() if callable(f) and getattr(f, "__module__", "") == name}
 
 
 def _last_line(error, file):
-    lines, traceback = ["?"], error.__traceback__
+    lines, traceback = [None], error.__traceback__
     while traceback:
-        if traceback.tb_frame.f_code.co_filename == str(file):
+        if traceback.tb_frame.f_code.co_filename == file:
             lines.append(traceback.tb_lineno)
         traceback = traceback.tb_next
     return lines[-1]

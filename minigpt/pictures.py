@@ -49,10 +49,12 @@ def figure(width=7.0, height=3.6, rows=1, columns=1):
 
 def save(fig, path):
     """Write a figure as PNG, whole or not at all."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(_png(fig))
-    os.replace(part, path)
+    part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        part.write_bytes(_png(fig))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def show(fig, alt):
@@ -63,7 +65,6 @@ def show(fig, alt):
     if not alt.strip():
         raise ValueError("alt is empty: say in a sentence what the picture shows")
     from IPython.display import display  # only notebooks need it, and only they have it
-
     display(Picture(_png(fig), alt))
     display(Words(alt))
 
@@ -104,8 +105,7 @@ def loss_curve(metrics, path=None):
     metrics: a run's `metrics.jsonl`, or its records: dicts with step, train_loss, val_loss (nats per token).
     """
     if isinstance(metrics, str | os.PathLike):
-        lines = Path(metrics).read_text(encoding="utf-8").splitlines()
-        metrics = [json.loads(line) for line in lines if line.strip()]
+        metrics = [json.loads(line) for line in Path(metrics).read_text("utf-8").splitlines() if line.strip()]
     fig, ax = figure()
     for name, colour, marker in (("train", SKY, ""), ("val", BLUE, "o")):
         points = [(m["step"], m[f"{name}_loss"]) for m in metrics if m.get(f"{name}_loss") is not None]

@@ -95,7 +95,10 @@ def resumed_job(folder, *, text=None, device=None):
     run, model, tokenizer, config, state, records = resume_run(folder)
     device = choose_device(device or config.device)
     name, own = config.corpus["name"], config.corpus["own_text"]
-    corpus = load_text(text or name) if own else load_corpus(name)
+    try:
+        corpus = load_text(name if text is None else text) if own else load_corpus(name)
+    except InputError as error:
+        raise InputError(f"{error}; or say where the text of {folder} is now, with --text" if own else error) from error
     if corpus.content_hash != config.corpus["content_hash"]:
         raise InputError(f"the text {corpus.name} is not the one that {folder} was trained on; bring that back, or "
                          "begin again with --overwrite")

@@ -1,9 +1,11 @@
 """The run folder: what a run is, what it has learned, and how to take it up again after anything."""
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import pathlib
+import shlex
 import tempfile
 from dataclasses import asdict, dataclass, field
 
@@ -47,13 +49,14 @@ class Run:
         Raises InputError if it cannot be written; the one before is then still there.
         """
         marks = {"step": str(step), "run": self.identity}
-        files = {MODEL: pack(weights, marks), STATE: pack(state, marks)}
+        files = {name: pack(tensors, marks | {"file": name}) for name, tensors in ((MODEL, weights), (STATE, state))}
         try:
             commit(self.folder, self._unsaved | files)
         except OSError as error:
             before = "nothing is saved yet" if self.step is None else f"that of step {self.step} is whole"
+            cure = "make room" if error.errno == errno.ENOSPC else "mend that"
             raise InputError(f"cannot write the checkpoint of step {step} into {self.folder}: {error.strerror}; "
-                             f"{before}: make room and run the command again"
+                             f"{before}: {cure} and run the command again"
                              + (" with --resume" if self.step is not None else "")) from error
         self.step, self._unsaved = step, {}
 
@@ -68,14 +71,23 @@ class Run:
         loss_curve(records, self.folder / CURVE)
 
 
-def refuse_other_run(folder):
-    """Raise InputError if the folder holds a run, or is a file."""
+def require_place(folder):
+    """Raise InputError unless a run can be written into this folder, which need not be there yet."""
+    if not str(folder):
+        raise InputError("--out is empty; give a folder")
     folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder} is a file; give a folder")
+    nearest = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if nearest.is_file():
+        raise InputError(f"--out {nearest} is a file; give a folder")
+    if not os.access(nearest.resolve(), os.W_OK | os.X_OK):
+        raise InputError(f"--out {folder}: {nearest.resolve()} may not be written; give another folder")
+
+
+def refuse_other_run(folder, way_out="go on with it by --resume, replace it by --overwrite, or give another folder"):
+    """Raise InputError if the folder holds a run."""
+    folder = pathlib.Path(folder)
     if any((folder / name).exists() for name in (CONFIG, MODEL, STATE, TOKENIZER, METRICS, CURVE, DONE)):
-        raise InputError(f"--out {folder} holds another run; go on with it by --resume, replace it by --overwrite, "
-                         "or give another folder")
+        raise InputError(f"--out {folder} holds another run; {way_out}")
 
 
 def begin_run(folder, config, tokenizer):
@@ -113,7 +125,7 @@ def load_run(folder, device="cpu"):
     Raises InputError if there is no run, or a file of it is missing, damaged or of another run.
     """
     folder = pathlib.Path(folder)
-    content = read(folder, CONFIG)
+    content = read(folder, CONFIG, f"`python -m minigpt train --out {shlex.quote(str(folder))}` makes one")
     config, vocabulary_sha256 = _config(folder / CONFIG, content)
     weights, _ = _tensors(folder, MODEL, _sha256(content))
     model = Transformer(config.model)
@@ -127,17 +139,30 @@ def load_run(folder, device="cpu"):
 
 
 def read_records(path, step):
-    """The records of a metrics.jsonl up to a step; a last line that was cut off is left out."""
-    records = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            break
-        if record["step"] > step:
+    """The records of a metrics.jsonl up to a step; a last line that was cut off is left out.
+
+    Raises InputError if any other line is not a record.
+    """
+    records, lines = [], path.read_bytes().splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        record = _record(line)
+        if record is None and number < len(lines):
+            raise InputError(f"{path}, line {number} is not what a run writes; restore it from a copy, or delete the "
+                             "file: only the curve needs it")
+        if record is None or record["step"] > step:
             break
         records.append(record)
     return records
+
+
+def _record(line):
+    """The record in a line of a metrics.jsonl, or None."""
+    with contextlib.suppress(KeyError, RecursionError, TypeError, ValueError):
+        record = json.loads(line)
+        numbers = [record[name] for name in ("seconds", "train_loss", "val_loss", "tokens_per_second")]
+        if isinstance(record["step"], int) and all(isinstance(n, float | None) for n in numbers):
+            return record
+    return None
 
 
 def _config(path, content):
@@ -148,14 +173,14 @@ def _config(path, content):
         parts = {"model": from_dict(TransformerConfig, values["model"]),
                  "train": from_dict(TrainConfig, values["train"]), "mine": tuple(values["mine"])}
         return RunConfig(**values | parts), vocabulary_sha256
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {WAY_OUT}") from error
 
 
 def _tensors(folder, name, identity):
     """(tensors, step) of a file of the run with that identity."""
     tensors, marks = unpack(read(folder, name), folder / name)
-    if marks.get("run") != identity:
+    if (marks.get("run"), marks.get("file")) != (identity, name):
         raise InputError(f"{folder / name} does not belong to {folder / CONFIG}: one of them is of another run or "
                          f"was changed; {WAY_OUT}")
     return tensors, int(marks["step"])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from tqdm import tqdm
 
+from minigpt.config import LARGEST
 from minigpt.evaluation import evaluate
 from minigpt.learner import Diverged, Learner, own_generators
 from minigpt.swap import implementation as functions_of
@@ -83,7 +84,7 @@ def fix_steps(model, objective, batches, config, implementation="fused"):
             times.append(time.perf_counter() - started)
     model.load_state_dict(before)
     usual = sum(times[1:]) / len(times[1:])            # the first step also sets things up
-    return replace(config, minutes=None, steps=max(1, round(config.minutes * 60 / usual)))
+    return replace(config, minutes=None, steps=max(1, round(min(config.minutes * 60 / usual, LARGEST))))
 
 
 class Books:
@@ -128,7 +129,8 @@ class Books:
         self.run.save(learner.step, learner.model.state_dict(), learner.state() | {"books": books})
         self.saved_at = self.seconds
         if len(self.records) > self._drawn:
-            self.run.draw(self.records)
+            with self._naming_the_last_checkpoint():
+                self.run.draw(self.records)
             self._drawn = len(self.records)
 
     def news(self):
@@ -159,10 +161,11 @@ class Books:
     def _naming_the_last_checkpoint(self):
         try:
             yield
-        except Diverged as error:
+        except (Diverged, KeyboardInterrupt) as error:
             if self.run is None or self.run.step is None:
                 raise
-            raise Diverged(f"{error}; {self.run.folder} keeps the checkpoint of step {self.run.step}") from None
+            raise type(error)(f"{str(error) or 'interrupted'}; {self.run.folder} keeps the checkpoint of step "
+                              f"{self.run.step}") from None
 
 
 @contextmanager

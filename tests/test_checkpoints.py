@@ -5,7 +5,7 @@ import pathlib
 import shutil
 
 import pytest
-from tiny import LETTERS, number_in, numbered, start
+from tiny import LETTERS, number_in, numbered, record, start
 
 from minigpt import checkpoints
 from minigpt.errors import InputError
@@ -61,7 +61,7 @@ def test_a_process_may_die_at_any_moment_of_overwriting_another_run(tmp_path):
         folder = tmp_path / str(call)
         run, _, _ = start(folder)
         run.save(1, *numbered(1))
-        run.log({"step": 0, "of": LETTERS})
+        run.log(record(0))
         with pytest.MonkeyPatch.context() as patch:
             die_at(patch, call)
             try:

@@ -21,3 +21,7 @@ def test_the_index_of_pips_own_file_is_used_and_the_environment_wins(cache, tmp_
 
 def test_a_password_in_an_address_is_left_out():
     assert without_password("https://me:secret@host.example:8080/simple/") == "https://host.example:8080/simple/"
+
+
+def test_an_address_that_is_none_still_loses_its_password():
+    assert without_password("https://me:secret@[bad/") == "[bad/"

@@ -77,8 +77,8 @@ def test_the_demo_does_not_replace_a_run_of_yours(tmp_path, capsys):
     assert (tmp_path / "config.json").read_text() == "{}"
 
 
-BAD = [["--minutes", "0"], ["--minutes", "-1"], ["--steps", "0"], ["--steps", "2", "--minutes", "1"],
-       ["--corpus", "shakespear"], ["--text", "nowhere.txt"]]
+BAD = [["--minutes", "0"], ["--minutes", "inf"], ["--minutes", "nan"], ["--minutes", "-1"], ["--steps", "0"],
+       ["--steps", "2", "--minutes", "1"], ["--corpus", "shakespear"], ["--text", "nowhere.txt"]]
 
 
 @pytest.mark.parametrize("arguments", BAD, ids=" ".join)
@@ -87,3 +87,22 @@ def test_bad_input_is_one_line(arguments, capsys, tmp_path):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert "Traceback" not in captured.err
+
+
+def test_a_text_of_two_hundred_lines_is_enough(tmp_path, capsys):
+    path = tmp_path / "small.txt"
+    path.write_text("".join(own_text(tmp_path).read_text().splitlines(keepends=True)[:200]))
+    assert main(["demo", "--steps", "1", "--text", str(path), "--out", str(tmp_path / "my run")]) == 0
+    output = capsys.readouterr().out
+    assert len(bits(output)) == 4
+    assert f"--model '{tmp_path}/my run' --prompt" in output
+
+
+def test_the_demo_names_no_flag_that_it_does_not_have(tmp_path, capsys):
+    path = tmp_path / "small.txt"
+    path.write_text("abcdefghijklm nopqrstuvwxyz\n" * 20)
+    assert main(["demo", *SHORT, "--text", str(path), "--out", str(tmp_path / "run")]) == 2
+    assert "`train` with --context-length" in capsys.readouterr().err
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["demo", *SHORT, "--text", str(path), "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.endswith("holds another run; give another folder\n")

@@ -58,6 +58,7 @@ def test_samples_are_shown_at_their_moments_in_eval_mode():
 
 def test_a_clip_of_0_leaves_gradients_as_they_are():
     assert same(trained(clip=0.0)[0], trained(clip=1e9)[0])
+    assert same(trained(clip=0.0)[0], trained(clip=1e300)[0])
 
 
 def test_a_small_clip_changes_the_weights():

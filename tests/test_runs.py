@@ -11,7 +11,7 @@ import time
 import pytest
 import torch
 from safetensors import safe_open
-from tiny import LETTERS, learn, numbered, poisoned, resumed, same, start
+from tiny import LETTERS, learn, numbered, poisoned, record, resumed, same, start
 
 from minigpt.errors import InputError
 from minigpt.evaluation import next_token
@@ -93,11 +93,12 @@ def test_records_after_the_checkpoint_and_a_torn_line_are_dropped_on_resuming(tm
     run, _, _ = start(tmp_path)
     run.save(1, *numbered(1))
     for step in (0, 1, 2):
-        run.log({"step": step})
+        run.log(record(step))
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"st')
-    assert resume_run(tmp_path)[-1] == [{"step": 0}, {"step": 1}]
-    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 0}\n{"step": 1}\n'
+    assert resume_run(tmp_path)[-1] == [record(0), record(1)]
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [record(0), record(1)]
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "state.safetensors", "tokenizer.json",

@@ -9,7 +9,7 @@ import torch
 from tiny import IDS, T, new_model, same
 
 import minigpt
-from minigpt.config import TrainConfig
+from minigpt.config import LARGEST, TrainConfig
 from minigpt.data.batches import TokenBatches, validation_batches
 from minigpt.evaluation import next_token
 from minigpt.gelu import gelu_tanh
@@ -92,6 +92,10 @@ def test_minutes_are_divided_by_the_time_of_a_step_but_not_of_the_first(monkeypa
         monkeypatch.setattr("minigpt.training.time.perf_counter", lambda ticks=ticks: next(ticks))
         steps.append(fix_steps(new_model(), next_token, batches, TrainConfig(minutes=minutes)).steps)
     assert steps == [300, 600]
+
+
+def test_minutes_without_end_are_still_a_number_of_steps():
+    assert fix_steps(new_model(), next_token, TokenBatches(IDS, T, 4, 0), TrainConfig(minutes=1e308)).steps == LARGEST
 
 
 def test_the_generator_of_the_caller_is_left_alone():

@@ -27,7 +27,8 @@ def run(args) -> int:
     elif args.action == "fetch":
         print(fetched(find_source(args.name)))
     else:
-        corpus = load_text(args.text, seed=args.seed) if args.text else load_corpus(args.name, seed=args.seed)
+        own = args.text is not None
+        corpus = load_text(args.text, seed=args.seed) if own else load_corpus(args.name, seed=args.seed)
         print(summary(corpus))
     return 0
 

@@ -1,9 +1,10 @@
 """The whole path in five minutes: text, tokenizer, a GPT, how good it is, and what it writes."""
 import re
+import shlex
 import time
 from collections import namedtuple
 
-from minigpt.errors import InputError
+from minigpt.commands.flags import checked, finite
 
 EXAMPLES = """\
 python -m minigpt demo
@@ -22,7 +23,7 @@ def add_arguments(parser):
     text.add_argument("--text", metavar="FILE_OR_FOLDER", help="your own text, UTF-8")
     text.add_argument("--corpus", metavar="NAME", help="see `python -m minigpt data list` (default: shakespeare)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="FLOAT",
+    length.add_argument("--minutes", type=finite, metavar="FLOAT",
                         help=f"of training; the rest takes about a minute (default: {MINUTES:g})")
     length.add_argument("--steps", type=int, metavar="INT", help="train for so many steps, however long they take")
     parser.add_argument("--out", metavar="FOLDER", default=OUT, help="(default: %(default)s, replaced each time)")
@@ -36,20 +37,22 @@ def run(args) -> int:
     job = _prepare(args, _collect(args))
     result = _train(job, args.out)
     if result.interrupted:
-        print(f"stopped, and saved; go on with\n  python -m minigpt train --resume --out {args.out}")
+        print(f"stopped, and saved; go on with\n  python -m minigpt train --resume --out {shlex.quote(args.out)}")
         return 130
     _compare(job, result)
     _write(job, args)
     print(f"\nAll in {time.perf_counter() - started:.0f} s. The run is in {args.out}: weights, tokenizer, metrics, "
-          f"curve.png.\nLet it go on writing:\n  python -m minigpt generate --model {args.out} --prompt \"O, \"")
+          f"curve.png.\nLet it go on writing:\n  python -m minigpt generate --model "
+          f"{shlex.quote(args.out)} --prompt \"O, \"")
     return 0
 
 
 def _collect(args):
     from minigpt.data.corpus import load_corpus, load_text
-    from minigpt.runs import refuse_other_run
+    from minigpt.runs import refuse_other_run, require_place
+    require_place(args.out)
     if args.out != OUT:
-        refuse_other_run(args.out)
+        refuse_other_run(args.out, "give another folder")
     print("1/5  Collect and clean text", flush=True)
     corpus = (load_text(args.text) if args.text is not None
               else load_corpus(args.corpus or "shakespeare", fallback=args.corpus is None))
@@ -65,7 +68,6 @@ def _collect(args):
 
 
 def _prepare(args, corpus):
-    from minigpt.commands.flags import checked
     from minigpt.config import TrainConfig, preset
     from minigpt.pretraining import new_job
     print("\n2/5  Train a tokenizer (byte-level BPE)", flush=True)
@@ -130,8 +132,6 @@ def _model_bits(job, test):
     from minigpt.swap import implementation, use
     ids = token_stream(job.corpus.test, job.tokenizer)
     T = job.config.model.context_length
-    if len(ids) <= T + 1:
-        raise InputError(f"the test text has {len(ids)} tokens, too few for context_length={T}; give more text")
     with use(**implementation(job.config.implementation)):
         nats, _ = sliding_nats(job.model, ids, stride=max(1, T // STRIDE))
     return bits_per_character(nats, len(test))

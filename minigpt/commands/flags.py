@@ -25,7 +25,7 @@ def add_config_flags(parser, kind, title, *, skip=(), **defaults):
             options["action"] = argparse.BooleanOptionalAction
         else:
             number = next(t for t in (*typing.get_args(field.type), field.type) if t is not type(None))
-            options |= {"type": _finite if number is float else number, "metavar": number.__name__.upper()}
+            options |= {"type": finite if number is float else number, "metavar": number.__name__.upper()}
         group.add_argument(f"--{field.name.replace('_', '-')}", **options)
 
 
@@ -45,14 +45,15 @@ def checked(make, *args, **values):
         raise InputError(str(error)) from error
 
 
-def _help(field, comments, defaults):
-    default = defaults.get(field.name, field.default)
-    shown = "" if default in (None, dataclasses.MISSING) else f"(default: {default})"
-    return f"{comments.get(field.name, '')} {shown}".strip().replace("%", "%%")
-
-
-def _finite(text):
+def finite(text):
+    """The number that a flag's value spells. Raises argparse.ArgumentTypeError if it is none, or not finite."""
     with contextlib.suppress(ValueError):
         if math.isfinite(float(text)):
             return float(text)
     raise argparse.ArgumentTypeError(f"{text!r} is no finite number")
+
+
+def _help(field, comments, defaults):
+    default = defaults.get(field.name, field.default)
+    shown = "" if default in (None, dataclasses.MISSING) else f"(default: {default})"
+    return f"{comments.get(field.name, '')} {shown}".strip().replace("%", "%%")

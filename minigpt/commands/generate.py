@@ -1,5 +1,6 @@
 """Let a trained model write: it continues your prompt, token by token."""
 from minigpt.commands.flags import checked
+from minigpt.config import LARGEST
 from minigpt.errors import InputError
 from minigpt.swap import implementation, use
 
@@ -39,6 +40,8 @@ def run(args) -> int:
     for name in ("max_new_tokens", "n"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least 1")
+    if args.seed is not None and not 0 <= args.seed <= LARGEST:
+        raise InputError(f"--seed {args.seed} must lie between 0 and {LARGEST}")
     model, tokenizer, _ = load_run(args.model, choose_device(args.device))
     for i in range(args.n):
         if args.n > 1:

@@ -67,7 +67,7 @@ def run(args) -> int:
 def _new(args):
     from minigpt.devices import choose_device
     from minigpt.pretraining import new_job
-    from minigpt.runs import refuse_other_run
+    from minigpt.runs import refuse_other_run, require_place
     asked = _asked(args)
     chosen = DEFAULTS | asked
     if chosen["preset"] not in PRESETS:
@@ -76,6 +76,7 @@ def _new(args):
     model = checked(preset, chosen["preset"], **{"vocab_size": vocab_size} | given(TransformerConfig, args))
     settings = checked(TrainConfig, **given(TrainConfig, args))
     device = choose_device(args.device)
+    require_place(args.out)
     if not args.overwrite:
         refuse_other_run(args.out)
     _require(chosen["implementation"])
@@ -110,7 +111,13 @@ def _resumed(args):
     job = resumed_job(args.out, text=args.text, device=args.device)
     config = job.config
     was = DEFAULTS | to_dict(config.model) | to_dict(config.train) | config.asked
-    for name, value in _asked(args).items():
+    asked = _asked(args)
+    own, name = config.corpus["own_text"], config.corpus["name"]
+    if args.corpus is not None:
+        was["corpus"], asked["corpus"] = f"the text {name}" if own else name, args.corpus
+    if args.text is not None and not own:
+        was["text"], asked["text"] = f"the corpus {name}", args.text
+    for name, value in asked.items():
         if was.get(name) != value:
             raise InputError(f"--{name.replace('_', '-')} {value} would change the run in {args.out} (it has "
                              f"{was.get(name)}); leave the flag out, or begin again with --overwrite")
@@ -129,8 +136,16 @@ def _functions(path):
     """The user's functions, by name."""
     if path is None:
         return {}
-    from minigpt.mine import load_mine, replacements
-    return replacements(load_mine(path))
+    from minigpt.mine import halves, load_mine, replacements
+    mine = load_mine(path)
+    functions, alone = replacements(mine), halves(mine)
+    if not functions:
+        name = alone[0].rpartition("_")[0]
+        raise InputError(f"--mine {path}: {name}_forward and {name}_backward belong together; write the other one, or "
+                         f"one function {name} in PyTorch")
+    if alone:
+        print(f"ours is used where yours is half a pair: {', '.join(alone)}")
+    return functions
 
 
 def _called(job, functions, path):
@@ -139,7 +154,7 @@ def _called(job, functions, path):
     if functions:
         parts = [job.model, job.objective, job.batches, job.config.train]
         everything = called(*parts)
-        with blaming(path):
+        with blaming(path, always=True):
             names = called(*parts, functions)
         print(f"{len(names)} of {len(everything)} parts of this model are yours: {', '.join(sorted(names)) or 'none'}")
         if unused := sorted(set(functions) - names):
@@ -156,7 +171,9 @@ def _called(job, functions, path):
 
 def _verdict(job, out):
     nats, bits, tokens, characters = job.quality()
-    first = " ".join(job.corpus.train[0].split()[:2])[:20]
+    first = " ".join(job.corpus.train[0].split()[:2])[:20].lstrip("-")
+    while len(job.tokenizer.encode(first)) > job.config.model.context_length:
+        first = first[:-1]
     return (f"validation: {bits:.3f} bits per character, {nats:.3f} nats per token ({characters:,} characters, "
             f"{tokens:,} tokens)\nlet it write:\n"
             f"  python -m minigpt generate --model {shlex.quote(out)} --prompt {shlex.quote(first)}")

@@ -29,7 +29,7 @@ class TokenBatches:
         if len(ids) <= context_length:
             raise InputError(f"the training text has {len(ids)} tokens, too few for context_length="
                              f"{context_length}, which takes {context_length + 1}; "
-                             + (f"--context-length {len(ids) - 1} fits, or give more text" if len(ids) > 1
+                             + (f"`train` with --context-length {len(ids) - 1} fits, or give more text" if len(ids) > 1
                                 else "give more text"))
         self.ids, self.context_length, self.seed = ids, context_length, seed
         self.batch_size, self.accumulation = batch_size, accumulation

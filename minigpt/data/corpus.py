@@ -10,6 +10,7 @@ from minigpt.data.fetch import Unavailable
 from minigpt.data.own_text import read_own_text
 from minigpt.data.sources import DEFAULT, FALLBACK, find_source
 from minigpt.data.splitting import split
+from minigpt.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def load_text(path: str | Path, *, seed: int = 0) -> Corpus:
     the last 5% for test. A folder is split by document, with `seed`, where that comes out near 90/5/5.
     Raises InputError: nothing there, nothing in it, not UTF-8, too short to split.
     """
+    if not str(path):                                  # Path("") would be the folder that we are in
+        raise InputError("--text is empty; give a file or a folder")
     documents, skipped = read_own_text(Path(path))
     return _corpus(str(path), documents, seed, "yours", False, files_skipped=skipped)
 

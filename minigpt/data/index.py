@@ -40,5 +40,8 @@ def _listed_by_pip():
 
 def without_password(url: str) -> str:
     """The address without a user name and password, fit for a message."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:                                 # no address at all; the password goes all the same
+        return url.rpartition("@")[2]
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

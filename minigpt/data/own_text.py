@@ -23,8 +23,9 @@ def read_own_text(path: Path) -> tuple[list[str], int]:
     skipped = len(found) - len(documents)
     if not any(text.strip() for text in documents):
         what = "folder holds no text" + f" ({skipped} files are not text)" * bool(skipped)
-        raise InputError(f"{str(path)!r}: the {'file is empty' if path.is_file() else what}; "
-                         "give a UTF-8 text file, or a folder with some")
+        if path.is_file():
+            what = "file holds nothing but spaces" if documents[0] else "file is empty"
+        raise InputError(f"{str(path)!r}: the {what}; give a UTF-8 text file, or a folder with some")
     return documents, skipped
 
 
