@@ -1,7 +1,15 @@
 """The two configurations: what the model is, and how it is trained. Frozen, checked once."""
+import math
 from dataclasses import asdict, dataclass, fields
 
-FEED_FORWARDS = ("gelu", "gelu_tanh")
+CHOICES = {
+    "norm": ("layer_norm", "rms_norm"),
+    "norm_position": ("pre", "post"),
+    "positions": ("learned", "rope"),
+    "feed_forward": ("gelu", "gelu_tanh", "relu_squared", "swiglu"),
+    "optimiser": ("adamw", "muon"),
+    "schedule": ("cosine", "linear", "constant"),
+}
 LARGEST = 2**63 - 1     # what an int64 holds
 
 
@@ -15,30 +23,48 @@ class TransformerConfig:
     context_length: int = 128           # the most positions that attend to each other, tokens
     n_layer: int = 4                    # L
     n_head: int = 4                     # H; each head has width D = d_model / n_head
+    n_kv_head: int | None = None        # G; H/G query heads share one key and value head; None means n_head
     d_model: int = 128                  # C, the width of the residual stream
-    d_ff: int | None = None             # F, the hidden width of the feed-forward; None means 4 d_model
-    feed_forward: str = "gelu_tanh"     # its activation: gelu (exact) or gelu_tanh (what GPT-2 computes)
+    d_ff: int | None = None             # F, the hidden width; None means 4 d_model, or 8/3 of it for swiglu
+    feed_forward: str = "gelu_tanh"     # its activation; gelu is exact, gelu_tanh is what GPT-2 computes
+    norm: str = "layer_norm"
+    norm_position: str = "pre"          # pre: before attention and feed-forward; post: after they were added
+    positions: str = "learned"          # learned: a vector for each, added; rope: queries and keys are turned
+    rope_theta: float = 10000.0         # sets rope's slowest frequency
+    query_key_norm: bool = False        # rms_norm of each head's queries and keys, before rope
     causal: bool = True                 # a position attends to itself and to earlier ones only
     tied_embeddings: bool = True        # the output layer is the token embedding, transposed
-    bias: bool = True                   # in linear layers and norms
+    bias: bool = True                   # in linear layers and layer norms
+    zero_init: bool = False             # what writes to the stream, and an untied output layer, start at 0
     dropout: float = 0.0                # probability of setting a value to zero while training
     norm_eps: float = 1e-5
 
     def __post_init__(self):
+        if self.n_kv_head is None:
+            object.__setattr__(self, "n_kv_head", self.n_head)
         if self.d_ff is None:
-            object.__setattr__(self, "d_ff", 4 * self.d_model)
-        for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model", "d_ff"):
+            wide = 8 * -(-self.d_model // 3) if self.feed_forward == "swiglu" else 4 * self.d_model
+            object.__setattr__(self, "d_ff", wide)
+        for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_kv_head", "d_model", "d_ff"):
             _require_positive_int(self, name)
-        if self.d_model % self.n_head:
-            C, H = self.d_model, self.n_head
-            raise ValueError(f"d_model={C} is not divisible by n_head={H}; try d_model={H * -(-C // H)}")
-        if self.feed_forward not in FEED_FORWARDS:
-            raise ValueError(f"feed_forward={self.feed_forward!r} is not one of {', '.join(FEED_FORWARDS)}")
+        _require_choices(self, "feed_forward", "norm", "norm_position", "positions")
+        self._require_heads()
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is a probability below 1; try 0.1")
-        if not self.norm_eps > 0:
-            raise ValueError(f"norm_eps={self.norm_eps} must be greater than 0; try 1e-5")
+        for name in ("norm_eps", "rope_theta"):
+            value, usual = getattr(self, name), getattr(type(self), name)
+            if not value > 0:
+                raise ValueError(f"{name}={value} must be greater than 0; try {usual:g}")
         _refuse_too_large(self)
+
+    def _require_heads(self):
+        C, H, G = self.d_model, self.n_head, self.n_kv_head
+        if C % H:
+            raise ValueError(f"d_model={C} is not divisible by n_head={H}; try d_model={H * -(-C // H)}")
+        if H % G:
+            raise ValueError(f"n_head={H} is not divisible by n_kv_head={G}; try n_kv_head={math.gcd(H, G)}")
+        if self.positions == "rope" and self.d_head % 2:
+            raise ValueError(f"rope turns pairs of features: a head's width must be even, not {C}/{H}={self.d_head}")
 
     @property
     def d_head(self):
@@ -57,7 +83,10 @@ class TrainConfig:
     tokens: int | None = None           # tokens seen
     batch_size: int = 32                # sequences per forward pass
     accumulation: int = 1               # forward passes per optimiser step
-    lr: float = 1e-3                    # the highest learning rate
+    optimiser: str = "adamw"            # muon is for the matrices of the blocks, with adamw for the rest
+    lr: float = 1e-3                    # the highest learning rate of adamw
+    muon_lr: float = 0.02               # that of muon
+    schedule: str = "cosine"            # of the rates after the warm-up; linear goes to 0
     min_lr_ratio: float = 0.1           # where the cosine ends, as a share of lr
     warmup: float = 0.05                # share of the steps in which the rate rises from 0
     beta1: float = 0.9
@@ -78,7 +107,8 @@ class TrainConfig:
             object.__setattr__(self, "minutes", 5.0)
         for name in ("batch_size", "accumulation", "evaluate_every"):
             _require_positive_int(self, name)
-        for name in ("steps", "minutes", "tokens", "lr", "eps"):
+        _require_choices(self, "optimiser", "schedule")
+        for name in ("steps", "minutes", "tokens", "lr", "muon_lr", "eps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value} must be greater than 0")
@@ -100,6 +130,18 @@ PRESETS = {
     "gpt2-micro": {"n_layer": 6, "n_head": 6, "d_model": 192, "context_length": 256},
     "gpt2-mini": {"n_layer": 6, "n_head": 6, "d_model": 384, "context_length": 256},
     "gpt2-small": {"n_layer": 12, "n_head": 12, "d_model": 768, "context_length": 1024},
+    # what most open models since 2023 are made of (Llama, SmolLM), at the size of gpt2-nano
+    "llama": {"n_layer": 4, "n_head": 4, "n_kv_head": 2, "d_model": 128, "context_length": 128, "norm": "rms_norm",
+              "positions": "rope", "feed_forward": "swiglu", "bias": False},
+    # our quickest on a CPU, at the size of gpt2-nano; RECIPES has how it is trained
+    "fast": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "norm": "rms_norm", "positions": "rope",
+             "query_key_norm": True, "feed_forward": "relu_squared", "bias": False, "zero_init": True},
+}
+
+# how a preset is trained, where that differs from the defaults of TrainConfig
+RECIPES = {
+    "fast": {"optimiser": "muon", "lr": 3e-3, "muon_lr": 0.02, "schedule": "linear", "warmup": 0.0, "batch_size": 8,
+             "weight_decay": 0.0},
 }
 
 
@@ -108,6 +150,13 @@ def preset(name, **changes):
     if name not in PRESETS:
         raise ValueError(f"preset={name!r} is not one of {', '.join(PRESETS)}")
     return TransformerConfig(**PRESETS[name] | changes)
+
+
+def recipe(name, **changes):
+    """The TrainConfig that goes with a preset, with changes: recipe("fast", minutes=3)."""
+    if name not in PRESETS:
+        raise ValueError(f"preset={name!r} is not one of {', '.join(PRESETS)}")
+    return TrainConfig(**RECIPES.get(name, {}) | changes)
 
 
 def to_dict(config):
@@ -122,6 +171,12 @@ def from_dict(kind, values):
     if unknown:
         raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}")
     return kind(**values)
+
+
+def _require_choices(config, *names):
+    for name in names:
+        if getattr(config, name) not in CHOICES[name]:
+            raise ValueError(f"{name}={getattr(config, name)!r} is not one of {', '.join(CHOICES[name])}")
 
 
 def _require_positive_int(config, name):

@@ -3,6 +3,7 @@
 Each carries `contains`: the spelled-out functions that it computes inside itself. `minigpt.use` puts the
 spelled-out form back when one of those is replaced by yours.
 """
+import functools
 import math
 
 import torch
@@ -12,7 +13,9 @@ from torch.optim.adamw import adamw as adamw_of_torch
 from minigpt.attention import attention as attention_spelled_out
 from minigpt.dropout import dropout as dropout_spelled_out
 from minigpt.embedding import embedding as embedding_spelled_out
+from minigpt.fused_gradients import ReluSquared, RMSNorm, Rope
 from minigpt.muon import of_one_shape
+from minigpt.rope import rope as rope_spelled_out
 
 
 def contains(*names):
@@ -101,8 +104,31 @@ def attention(q, k, v, *, causal=False, key_mask=None, dropout=0.0, generator=No
 
 @contains()
 def rms_norm(x, weight, eps=1e-5):
-    """F.rms_norm over the last axis."""
-    return F.rms_norm(x, x.shape[-1:], weight, eps)
+    """F.rms_norm over the last axis on a GPU; on a CPU that is made of many operators, and ours is quicker."""
+    return F.rms_norm(x, x.shape[-1:], weight, eps) if x.is_cuda else RMSNorm.apply(x, weight, eps)
+
+
+@contains()
+def rope(x, positions, theta=10000.0):
+    """The turn in few passes, with cosines and sines that are kept from call to call. On a CPU."""
+    T, D = x.shape[-2:]
+    if D % 2 or positions.shape != (T,) or x.is_cuda:
+        return rope_spelled_out(x, positions, theta)          # it says what is wrong
+    return Rope.apply(x, *_cos_and_sin(positions.numpy().tobytes(), positions.dtype, D, theta, x.dtype))
+
+
+@functools.lru_cache(maxsize=32)
+def _cos_and_sin(positions, kind, D, theta, dtype):
+    positions = torch.frombuffer(bytearray(positions), dtype=kind) if positions else torch.zeros(0)
+    frequency = theta ** (-torch.arange(0, D, 2, dtype=torch.float64) / D)                        # (D/2,)
+    angle = positions[:, None] * frequency                                                        # (T,D/2)
+    return torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
+
+
+@contains()
+def relu_squared(x):
+    """Two passes forward, two backward."""
+    return ReluSquared.apply(x)
 
 
 @contains()

@@ -6,7 +6,9 @@ import torch
 
 from minigpt.errors import InputError
 from minigpt.evaluation import device_of
+from minigpt.muon import Muon
 from minigpt.optimisers import AdamW, clip_gradients, decay_groups, warmup_cosine
+from minigpt.schedules import warmup_constant, warmup_linear
 
 UNCLIPPED = 1e30        # no gradient is as long, and it fits into a float32
 
@@ -25,8 +27,7 @@ class Learner:
     def __init__(self, model, objective, batches, config):
         self.model, self.objective, self.batches, self.config = model, objective, batches, config
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimiser = AdamW(decay_groups(model.named_parameters(), config.weight_decay), lr=config.lr,
-                               beta1=config.beta1, beta2=config.beta2, eps=config.eps)
+        self.optimisers = new_optimisers(model, config)
         self.step = 0
 
     def take_step(self):
@@ -54,12 +55,12 @@ class Learner:
         self.require_finite(float(norm), "gradient")
         for p, gradient in zip(used, gradients, strict=True):
             p.grad = gradient
-        lr = warmup_cosine(self.step, steps=config.steps, warmup=round(config.warmup * config.steps), lr=config.lr,
-                           min_lr=config.min_lr_ratio * config.lr)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        self.optimiser.step()
-        self.optimiser.zero_grad()
+        for name, optimiser in self.optimisers.items():
+            rate = scheduled(config.muon_lr if name == "muon" else config.lr, self.step, config)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+            optimiser.zero_grad()
 
     def require_finite(self, value, what):
         """Raise Diverged if a value is infinite or no number."""
@@ -72,8 +73,9 @@ class Learner:
     def state(self):
         """Everything but the weights that the next steps depend on, as {name: tensor}."""
         device = device_of(self.model)
-        tensors = {f"optimiser.{i}.{key}": torch.as_tensor(value)
-                   for i, values in self.optimiser.state_dict()["state"].items() for key, value in values.items()}
+        tensors = {f"{name}.{i}.{key}": torch.as_tensor(value)
+                   for name, optimiser in self.optimisers.items()
+                   for i, values in optimiser.state_dict()["state"].items() for key, value in values.items()}
         tensors |= {"step": torch.tensor(self.step), "generator.cpu": torch.get_rng_state()}
         if device.type == "cuda":
             tensors["generator.cuda"] = torch.cuda.get_rng_state(device)
@@ -82,15 +84,38 @@ class Learner:
     def load_state(self, tensors):
         """Go on where `state` was taken; the weights are loaded by the caller."""
         self.step = int(tensors["step"])
-        moments = {}
-        for name, tensor in tensors.items():
-            if name.startswith("optimiser."):
-                _, i, key = name.split(".")
-                moments.setdefault(int(i), {})[key] = tensor.clone()
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+        for name, optimiser in self.optimisers.items():
+            moments = {}
+            for key, tensor in tensors.items():
+                if key.startswith(f"{name}."):
+                    _, i, kind = key.split(".")
+                    moments.setdefault(int(i), {})[kind] = tensor.clone()
+            optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
         torch.set_rng_state(tensors["generator.cpu"])
         if "generator.cuda" in tensors and device_of(self.model).type == "cuda":
             torch.cuda.set_rng_state(tensors["generator.cuda"], device_of(self.model))
+
+
+def new_optimisers(model, config):
+    """{name: optimiser}: adamw for all parameters, or muon for the matrices of the blocks and adamw for the rest."""
+    muon = {name: p for name, p in model.named_parameters()
+            if config.optimiser == "muon" and p.requires_grad and p.ndim == 2 and ".blocks." in f".{name}"}
+    rest = [(name, p) for name, p in model.named_parameters() if name not in muon]
+    found = {"adamw": AdamW(decay_groups(rest, config.weight_decay), lr=config.lr, beta1=config.beta1,
+                            beta2=config.beta2, eps=config.eps)}
+    if muon:
+        found["muon"] = Muon(muon.values(), lr=config.muon_lr, weight_decay=config.weight_decay)
+    return found
+
+
+def scheduled(lr, step, config):
+    """The learning rate of a step, whose highest is lr, under the config's schedule."""
+    times = {"steps": config.steps, "warmup": round(config.warmup * config.steps), "lr": lr}
+    if config.schedule == "linear":
+        return warmup_linear(step, **times)
+    if config.schedule == "constant":
+        return warmup_constant(step, **times)
+    return warmup_cosine(step, min_lr=config.min_lr_ratio * lr, **times)
 
 
 @contextmanager

@@ -10,46 +10,53 @@ from minigpt.feed_forward import FeedForward
 from minigpt.layer_norm import LayerNorm
 from minigpt.linear import Linear, linear
 from minigpt.multi_head_attention import MultiHeadAttention
+from minigpt.rms_norm import RMSNorm
 
 
 class Block(nn.Module):
     """One block: positions exchange information, then each works on its own; both add to the stream x.
 
-        (1) x = x + attention(layer_norm(x))
-        (2) x = x + feed_forward(layer_norm(x))
+        (1) x = x + attention(norm(x))                   (norm: layer_norm or rms_norm)
+        (2) x = x + feed_forward(norm(x))
+        with norm_position "post": x = norm(x + attention(x)), then x = norm(x + feed_forward(x))
 
-    Source: Vaswani et al. 2017, arXiv:1706.03762; norm first, as in GPT-2 (Radford et al. 2019).
+    Source: Vaswani et al. 2017, arXiv:1706.03762 (post); norm first, Xiong et al. 2020, arXiv:2002.04745.
     """
 
     def __init__(self, config):
         super().__init__()
         C, bias, rate = config.d_model, config.bias, config.dropout
-        self.attention_norm = LayerNorm(C, bias=bias, eps=config.norm_eps)
-        self.attention = MultiHeadAttention(C, config.n_head, causal=config.causal, dropout=rate, bias=bias)
+        self.norm_first = config.norm_position == "pre"
+        self.attention_norm = new_norm(config)
+        self.attention = MultiHeadAttention(
+            C, config.n_head, config.n_kv_head, causal=config.causal, dropout=rate, bias=bias,
+            rope_theta=rope_theta(config), query_key_norm=config.query_key_norm)
         self.drop1 = Dropout(rate)
-        self.feed_forward_norm = LayerNorm(C, bias=bias, eps=config.norm_eps)
+        self.feed_forward_norm = new_norm(config)
         self.feed_forward = FeedForward(C, config.d_ff, activation=config.feed_forward, bias=bias)
         self.drop2 = Dropout(rate)
 
     def forward(self, x, key_mask=None):
         """x: (B,T,C); key_mask: (B,T) bool, True = may be attended. Returns y: (B,T,C)."""
-        h = self.attention_norm(x)
+        h = self.attention_norm(x) if self.norm_first else x
         a = self.attention(h, key_mask=key_mask)                                  # (B,T,C)
         a = self.drop1(a)
         x = x + a                                                                 # (B,T,C)  (1)
-        h = self.feed_forward_norm(x)
+        x = x if self.norm_first else self.attention_norm(x)
+        h = self.feed_forward_norm(x) if self.norm_first else x
         f = self.feed_forward(h)
         f = self.drop2(f)
         y = x + f                                                                 # (B,T,C)  (2)
+        y = y if self.norm_first else self.feed_forward_norm(y)
         return y
 
 
 class Transformer(nn.Module):
     """Scores for the next token at every position.
 
-        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings)
+        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings; no P with rope)
         (6) x = block_L( ... block_1(x))
-        (7) logits = layer_norm(x) W^T                   (W = E when the embeddings are tied)
+        (7) logits = norm(x) W^T                         (no norm with "post"; W = E when they are tied)
 
     config: a TransformerConfig. generator: torch.Generator for the initial weights; None takes torch's own.
     Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
@@ -59,10 +66,12 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.token_embedding = Embedding(config.vocab_size, config.d_model)
-        self.position_embedding = Embedding(config.context_length, config.d_model)
+        if config.positions == "learned":
+            self.position_embedding = Embedding(config.context_length, config.d_model)
         self.drop = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.final_norm = LayerNorm(config.d_model, bias=config.bias, eps=config.norm_eps)
+        if config.norm_position == "pre":
+            self.final_norm = new_norm(config)
         if not config.tied_embeddings:
             self.output = Linear(config.d_model, config.vocab_size, bias=False)
         self._initialise(generator)
@@ -81,24 +90,43 @@ class Transformer(nn.Module):
         if self.config.context_length < T:
             raise ValueError(f"{T} tokens do not fit context_length={self.config.context_length}; "
                              f"pass the last ones only")
-        token = self.token_embedding(ids)                                         # (B,T,C)
-        position = self.position_embedding(torch.arange(T, device=ids.device))    # (T,C)
-        x = self.drop(token + position)                                           # (B,T,C)  (5)
+        x = self.token_embedding(ids)                                             # (B,T,C)
+        if self.config.positions == "learned":
+            x = x + self.position_embedding(torch.arange(T, device=ids.device))   # (B,T,C)  (5)
+        x = self.drop(x)
         for block in self.blocks:
             x = block(x, key_mask=key_mask)                                       # (B,T,C)  (6)
-        h = self.final_norm(x)
+        h = self.final_norm(x) if self.config.norm_position == "pre" else x
         W = self.token_embedding.weight if self.config.tied_embeddings else self.output.weight
         logits = linear(h, W)                                                     # (B,T,V)  (7)
         return logits
 
     @torch.no_grad()
     def _initialise(self, generator):
-        """GPT-2's: normal, 0.02 wide; what writes to the stream is narrower by sqrt(2 L), as it is added 2 L times."""
+        """GPT-2's: normal, 0.02 wide; what writes to the stream is narrower by sqrt(2 L), as it is added 2 L times.
+
+        With zero_init, what writes to the stream is 0 and so is an untied output layer: the model begins as
+        embeddings that nothing was added to, and guesses uniformly.
+        """
         for name, p in self.named_parameters():
             if p.ndim == 2:
-                narrower = math.sqrt(2 * self.config.n_layer) if name.endswith(("output.weight", "down.weight")) \
-                    and name.startswith("blocks.") else 1
+                writes = name.endswith(("output.weight", "down.weight"))
+                narrower = math.sqrt(2 * self.config.n_layer) if writes and name.startswith("blocks.") else 1
                 p.normal_(0, 0.02 / narrower, generator=generator)
+                if self.config.zero_init and writes:
+                    p.zero_()
+
+
+def new_norm(config):
+    """The norm that a config names, with weights at their start."""
+    if config.norm == "rms_norm":
+        return RMSNorm(config.d_model, eps=config.norm_eps)
+    return LayerNorm(config.d_model, bias=config.bias, eps=config.norm_eps)
+
+
+def rope_theta(config):
+    """theta of rope, or None where positions are learned."""
+    return config.rope_theta if config.positions == "rope" else None
 
 
 def block(x, params, config, *, key_mask=None):

@@ -83,7 +83,7 @@ def test_a_text_and_a_corpus(home, capsys):
     (["--dropout", "1"], "dropout=1.0 is a probability below 1; try 0.1"),
     (["--seed", "-1"], "seed=-1 must not be negative"),
     (["--n-layer", "0"], "n_layer=0 must be a whole number greater than 0"),
-    (["--feed-forward", "relu"], "feed_forward='relu' is not one of gelu, gelu_tanh"),
+    (["--feed-forward", "relu"], "argument --feed-forward: invalid choice: 'relu' (choose from 'gelu'"),
     (["--device", "abacus"], "--device abacus is none that PyTorch finds on this machine; cpu always is"),
     (["--mine", "nothing.py"], "--mine nothing.py: no such file"),
     (["--implementation", "magic"], "argument --implementation: invalid choice: 'magic'"),

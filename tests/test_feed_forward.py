@@ -15,10 +15,14 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def parameters(C, F, *, bias=True, seed=1):
+def parameters(C, F, *, bias=True, gate=False, seed=1):
     params = {"up.weight": normal(F, C, seed=seed), "down.weight": normal(C, F, seed=seed + 1)}
     if bias:
         params |= {"up.bias": normal(F, seed=seed + 2), "down.bias": normal(C, seed=seed + 3)}
+    if gate:
+        params["gate.weight"] = normal(F, C, seed=seed + 4)
+    if gate and bias:
+        params["gate.bias"] = normal(F, seed=seed + 5)
     return params
 
 
@@ -31,6 +35,25 @@ def test_a_worked_example(op):
     assert_close(dx, np.array([[[2.0]]]), "dx")
     assert_close(dparams["down.weight"], np.array([[10.0, 0.0]]), "dW_down")
     assert_close(dparams["up.weight"], np.array([[20.0], [0.0]]), "dW_up")
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("activation", ["relu_squared", "swiglu"])
+def test_the_modern_forms_agree_with_pytorch(op, activation, bias):
+    x, dy, params = normal(2, 3, 4), normal(2, 3, 4, seed=9), parameters(4, 6, bias=bias, gate=activation == "swiglu")
+    leaves = {key: torch.tensor(p, requires_grad=True) for key, p in params.items()}
+    x_torch = torch.tensor(x, requires_grad=True)
+
+    def layer(name, z):
+        return nn.functional.linear(z, leaves[f"{name}.weight"], leaves.get(f"{name}.bias"))
+    hidden = (nn.functional.silu(layer("gate", x_torch)) * layer("up", x_torch) if activation == "swiglu"
+              else nn.functional.relu(layer("up", x_torch)).square())
+    expected = layer("down", hidden)
+    expected.backward(torch.tensor(dy))
+    y, (dx, dparams) = op.run((x, params), dy, activation=activation)
+    assert_close(y, expected.detach().numpy())
+    assert_close(dx, x_torch.grad.numpy(), "dx")
+    assert_close(dparams, {key: p.grad.numpy() for key, p in leaves.items()}, "dparams")
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
@@ -82,20 +105,21 @@ def test_float32_stays_float32(op):
     assert all(a.dtype == np.float32 for a in (y, dx, *dparams.values()))
 
 
-@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), C=st.integers(1, 6), F=st.integers(1, 9))
-def test_any_shape_agrees_with_the_reference(op, B, T, C, F):
-    x, dy, params = normal(B, T, C), normal(B, T, C, seed=9), parameters(C, F)
-    y, (dx, dparams) = op.run((x, params), dy)
-    expected, cache = feed_forward_forward(x, params)
+@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), C=st.integers(1, 6), F=st.integers(1, 9),
+                  activation=st.sampled_from(["gelu", "gelu_tanh", "relu_squared", "swiglu"]))
+def test_any_shape_agrees_with_the_reference(op, B, T, C, F, activation):
+    x, dy, params = normal(B, T, C), normal(B, T, C, seed=9), parameters(C, F, gate=activation == "swiglu")
+    y, (dx, dparams) = op.run((x, params), dy, activation=activation)
+    expected, cache = feed_forward_forward(x, params, activation=activation)
     assert_close(y, expected)
     dx_expected, dparams_expected = feed_forward_backward(dy, cache)
     assert_close(dx, dx_expected, "dx")
     assert_close(dparams, dparams_expected, "dparams")
 
 
-@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh"])
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu_squared", "swiglu"])
 def test_the_reference_gradients_equal_finite_differences(activation):
-    x, dy, params = normal(1, 2, 3), normal(1, 2, 3, seed=9), parameters(3, 4)
+    x, dy, params = normal(1, 2, 3), normal(1, 2, 3, seed=9), parameters(3, 4, gate=activation == "swiglu")
     _, cache = feed_forward_forward(x, params, activation=activation)
     dx, dparams = feed_forward_backward(dy, cache)
 

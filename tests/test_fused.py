@@ -28,7 +28,9 @@ EXAMPLES = {    # arguments with which the spelled-out form calls all that it ev
     "linear": ((tensor(3, 4), tensor(2, 4), tensor(2)), {}),
     "muon": (([tensor(2, 3)], [tensor(2, 3)], [tensor(2, 3)]), {"lr": 0.1}),
     "orthogonalise": ((tensor(2, 3, 4),), {}),
+    "relu_squared": ((tensor(3, 4),), {}),
     "rms_norm": ((tensor(3, 4), tensor(4)), {}),
+    "rope": ((HEADS, torch.arange(3)), {}),
     "silu": ((tensor(3, 4),), {}),
     "softmax": ((tensor(3, 4),), {}),
 }

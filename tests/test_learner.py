@@ -7,9 +7,9 @@ from test_training import trained
 from tiny import IDS, T, new_model, poisoned, same
 
 from minigpt.config import TrainConfig
-from minigpt.data.batches import validation_batches
+from minigpt.data.batches import TokenBatches, validation_batches
 from minigpt.evaluation import bits_per_character, evaluate, next_token
-from minigpt.learner import Diverged, Learner
+from minigpt.learner import Diverged, Learner, own_generators, scheduled
 
 
 @pytest.mark.parametrize("pieces", [2, 4])
@@ -54,6 +54,32 @@ def test_samples_are_shown_at_their_moments_in_eval_mode():
     seen = []
     trained(steps=10, options={"sample": lambda model, step: seen.append((step, model.training))})
     assert seen == [(0, False), (1, False), (4, False), (10, False)]
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_learner_that_is_put_back_takes_the_same_steps(optimiser):
+    config = TrainConfig(steps=8, batch_size=4, optimiser=optimiser, schedule="linear")
+    batches, model = TokenBatches(IDS, T, 4, seed=0), new_model(0.2)
+    with own_generators(model, 0):
+        learner = Learner(model, next_token, batches, config)
+        for _ in range(4):
+            learner.take_step()
+        state, weights = ({name: p.clone() for name, p in kept.items()}
+                          for kept in (learner.state(), model.state_dict()))
+        first = [learner.take_step()[0] for _ in range(4)]
+        again = new_model(0.2)
+        again.load_state_dict(weights)
+        learner = Learner(again, next_token, batches, config)
+        learner.load_state(state)
+        assert [learner.take_step()[0] for _ in range(4)] == first
+    assert same(model, again)
+
+
+@pytest.mark.parametrize(("schedule", "rates"), [
+    ("cosine", [0.5, 1.0, 0.55, 0.1]), ("linear", [0.5, 1.0, 0.5, 0.0]), ("constant", [0.5, 1.0, 1.0, 1.0])])
+def test_a_schedule_warms_up_and_then_goes_its_own_way(schedule, rates):
+    config = TrainConfig(steps=11, warmup=1 / 11, schedule=schedule, min_lr_ratio=0.1)
+    assert [scheduled(1.0, step, config) for step in (0, 1, 6, 11)] == pytest.approx(rates)
 
 
 def test_a_clip_of_0_leaves_gradients_as_they_are():

@@ -20,9 +20,32 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def parameters(C, *, bias=True):
-    params = {f"{name}.weight": normal(C, C, seed=seed) for seed, name in enumerate(PARTS, 1)}
-    return params | {f"{name}.bias": normal(C, seed=seed) for seed, name in enumerate(PARTS, 5) if bias}
+def parameters(C, *, bias=True, shared=None):
+    """shared: rows of key and value, G D; None means C."""
+    rows = {"key": shared or C, "value": shared or C}
+    params = {f"{name}.weight": normal(rows.get(name, C), C, seed=seed) for seed, name in enumerate(PARTS, 1)}
+    return params | {f"{name}.bias": normal(rows.get(name, C), seed=seed) for seed, name in enumerate(PARTS, 5) if bias}
+
+
+MODERN = {"n_head": 4, "causal": True, "rope_theta": 100.0, "query_key_norm": True}
+
+
+def judge_of_the_modern_settings(x, params, *, n_head, rope_theta, query_key_norm, causal):
+    """Rope as a product of complex numbers, shared heads as repeated ones, in PyTorch."""
+    T, D = x.shape[1], x.shape[-1] // n_head
+    heads = {}
+    for name in PARTS[:3]:
+        z = nn.functional.linear(x, params[f"{name}.weight"], params.get(f"{name}.bias"))
+        heads[name] = z.unflatten(-1, (-1, D)).transpose(1, 2)
+        heads[name] = heads[name].repeat_interleave(n_head // heads[name].shape[1], dim=1)
+    turns = torch.outer(torch.arange(T).double(), rope_theta ** (-torch.arange(D // 2).double() * 2 / D))
+    for name in PARTS[:2]:
+        z = heads[name]
+        z = z / (z.square().mean(-1, keepdim=True) + 1e-5).sqrt() if query_key_norm else z
+        z = torch.complex(z[..., :D // 2], z[..., D // 2:]) * torch.polar(torch.ones_like(turns), turns)
+        heads[name] = torch.cat([z.real, z.imag], dim=-1)
+    y = nn.functional.scaled_dot_product_attention(*heads.values(), is_causal=causal)
+    return nn.functional.linear(y.transpose(1, 2).flatten(2), params["output.weight"], params.get("output.bias"))
 
 
 def test_a_worked_example(op):
@@ -61,6 +84,33 @@ def test_it_agrees_with_pytorch(op, causal, bias):
 def test_without_biases_there_are_no_gradients_of_biases(op):
     _, (_, dparams) = op.run((normal(1, 3, 4), parameters(4, bias=False)), normal(1, 3, 4), n_head=2)
     assert sorted(dparams) == sorted(f"{name}.weight" for name in PARTS)
+
+
+@pytest.mark.parametrize("changes", [{}, {"query_key_norm": False}, {"causal": False}])
+def test_shared_heads_rope_and_query_key_norm_agree_with_complex_numbers_in_pytorch(op, changes):
+    options, params = MODERN | changes, parameters(16, shared=8)
+    x, dy = normal(2, 5, 16), normal(2, 5, 16, seed=9)
+    leaves = {name: torch.tensor(p, requires_grad=True) for name, p in params.items()}
+    x_torch = torch.tensor(x, requires_grad=True)
+    expected = judge_of_the_modern_settings(x_torch, leaves, **options)
+    expected.backward(torch.tensor(dy))
+    y, (dx, dparams) = op.run((x, params), dy, **options)
+    assert_close(y, expected.detach().numpy())
+    assert_close(dx, x_torch.grad.numpy(), "dx")
+    assert_close(dparams, {name: p.grad.numpy() for name, p in leaves.items()}, "dparams")
+
+
+def test_longer_queries_and_keys_change_nothing_when_they_are_normalised(op):
+    x, params = normal(1, 4, 8), parameters(8, bias=False)
+    longer = params | {"query.weight": 100 * params["query.weight"], "key.weight": 0.01 * params["key.weight"]}
+    assert_close(op.forward((x, longer), n_head=2, query_key_norm=True),
+                 op.forward((x, params), n_head=2, query_key_norm=True), tolerance=(1e-1, 1e-1))
+
+
+def test_with_rope_the_order_of_the_positions_matters(op):
+    x, params, order = normal(2, 5, 6), parameters(6), np.array([3, 1, 4, 0, 2])
+    moved = op.forward((x[:, order], params), n_head=1, rope_theta=100.0)
+    assert np.abs(moved - op.forward((x, params), n_head=1, rope_theta=100.0)[:, order]).max() > 1e-2
 
 
 def test_the_order_of_the_heads_does_not_matter(op):
@@ -127,24 +177,36 @@ def test_a_width_that_the_heads_do_not_divide_is_refused(op):
     raise AssertionError("3 heads in a width of 4: expected a ValueError")
 
 
-@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), H=st.integers(1, 3), D=st.integers(1, 4),
-                  causal=st.booleans())
-def test_any_shape_agrees_with_the_reference(op, B, T, H, D, causal):
-    x, dy, params = normal(B, T, H * D), normal(B, T, H * D, seed=9), parameters(H * D)
-    y, (dx, dparams) = op.run((x, params), dy, n_head=H, causal=causal)
-    expected, cache = multi_head_attention_forward(x, params, n_head=H, causal=causal)
+def test_key_heads_that_do_not_divide_the_query_heads_are_refused(op):
+    try:
+        op.forward((normal(1, 2, 6), parameters(6, shared=4)), n_head=3)
+    except ValueError:
+        return
+    raise AssertionError("3 query heads and 2 key heads: expected a ValueError")
+
+
+@hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 5), G=st.integers(1, 2), share=st.integers(1, 3),
+                  D=st.sampled_from([2, 4]), causal=st.booleans(), theta=st.sampled_from([None, 50.0]),
+                  norm=st.booleans())
+def test_any_shape_agrees_with_the_reference(op, B, T, G, share, D, causal, theta, norm):
+    C = G * share * D
+    x, dy, params = normal(B, T, C), normal(B, T, C, seed=9), parameters(C, shared=G * D)
+    options = {"n_head": G * share, "causal": causal, "rope_theta": theta, "query_key_norm": norm}
+    y, (dx, dparams) = op.run((x, params), dy, **options)
+    expected, cache = multi_head_attention_forward(x, params, **options)
     assert_close(y, expected)
     dx_expected, dparams_expected = multi_head_attention_backward(dy, cache)
     assert_close(dx, dx_expected, "dx")
     assert_close(dparams, dparams_expected, "dparams")
 
 
-def test_the_reference_gradients_equal_finite_differences():
-    x, dy, params = normal(1, 3, 4), normal(1, 3, 4, seed=9), parameters(4)
+@pytest.mark.parametrize("options", [{}, {"rope_theta": 100.0, "query_key_norm": True}])
+def test_the_reference_gradients_equal_finite_differences(options):
+    x, dy, params = normal(1, 3, 4), normal(1, 3, 4, seed=9), parameters(4, shared=2)
 
     def forward(x, params):
         return multi_head_attention_forward(x, params, n_head=2, causal=True, dropout=0.3,
-                                            generator=np.random.default_rng(0))
+                                            generator=np.random.default_rng(0), **options)
     dx, dparams = multi_head_attention_backward(dy, forward(x, params)[1])
     assert_close(dx, numerical_gradient(lambda x: forward(x, params)[0], x, dy), "dx", (1e-7, 1e-8))
     for key, p in params.items():

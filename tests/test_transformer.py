@@ -34,6 +34,10 @@ CONFIGS = {
     "untied": small(tied_embeddings=False),
     "no biases": small(bias=False),
     "both directions": small(causal=False),
+    "norm after": small(norm_position="post"),
+    "llama": small(n_kv_head=1, norm="rms_norm", positions="rope", feed_forward="swiglu", bias=False),
+    "fast": small(norm="rms_norm", positions="rope", rope_theta=50.0, query_key_norm=True, bias=False,
+                  feed_forward="relu_squared", tied_embeddings=False),
 }
 
 
@@ -57,11 +61,13 @@ def test_every_setting_agrees_with_the_reference(op, name):
     assert_close(dparams, transformer_backward(dlogits, cache), "dparams")
 
 
+@pytest.mark.parametrize("norm_position", ["pre", "post"])
 @pytest.mark.parametrize("causal", [True, False])
-def test_a_block_agrees_with_pytorch_s_own_layer(op, causal):
-    config = small(feed_forward="gelu", causal=causal)
+def test_a_block_agrees_with_pytorch_s_own_layer(op, causal, norm_position):
+    config = small(feed_forward="gelu", causal=causal, norm_position=norm_position)
     params, x, dy = part(parameters(config), "blocks.0."), normal(2, 5, 4), normal(2, 5, 4, seed=1)
-    judge = nn.TransformerEncoderLayer(4, 2, 6, 0.0, "gelu", norm_first=True, batch_first=True).double()
+    first = norm_position == "pre"
+    judge = nn.TransformerEncoderLayer(4, 2, 6, 0.0, "gelu", norm_first=first, batch_first=True).double()
     judge.load_state_dict(_as_pytorch_names(params))
     x_torch = torch.tensor(x, requires_grad=True)
     mask = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1) if causal else None
@@ -121,6 +127,37 @@ def test_the_same_token_scores_differently_at_another_position(op):
     assert np.abs(logits[0, 0] - logits[0, 1]).max() > 1e-3
 
 
+def test_with_rope_a_model_reads_the_order_without_a_position_embedding(op):
+    config = CONFIGS["llama"]
+    params = parameters(config)
+    assert "position_embedding.weight" not in params
+    turned_round = op.forward((IDS[:, ::-1].copy(), params, config))
+    assert np.abs(op.forward((IDS, params, config))[0, -1] - turned_round[0, -1]).max() > 1e-3
+
+
+def test_rms_norm_cannot_see_a_shared_factor_but_a_shared_shift(op):
+    config = small(n_layer=1, norm="rms_norm", bias=False, norm_eps=1e-12)
+    params = {name: np.zeros_like(p) if name.endswith(("output.weight", "down.weight")) else p
+              for name, p in parameters(config).items()}      # the block adds 0: the final norm alone is left
+    embeddings = {name: p for name, p in params.items() if name.endswith("embedding.weight")}
+    W = params["token_embedding.weight"]
+    tripled = op.forward((IDS, params | {name: 3 * p for name, p in embeddings.items()}, config))
+    assert_close(tripled, 3 * op.forward((IDS, params, config)))        # 3 of the tied output layer, none of the norm
+    shifted = op.forward((IDS, params | {"position_embedding.weight": params["position_embedding.weight"] + 1}, config))
+    x = (W[IDS] + params["position_embedding.weight"][:5] + 1)
+    x = x / np.sqrt((x**2).mean(axis=-1, keepdims=True)) * params["final_norm.weight"]
+    assert_close(shifted, x @ W.T)
+
+
+def test_after_the_last_norm_of_a_post_norm_model_comes_no_other(op):
+    config = CONFIGS["norm after"]
+    params = parameters(config)
+    assert not any(name.startswith("final_norm") for name in params)
+    flat = params | {"blocks.1.feed_forward_norm.weight": np.zeros(4), "blocks.1.feed_forward_norm.bias": np.ones(4)}
+    expected = np.broadcast_to(params["token_embedding.weight"].sum(axis=1), (2, 5, 7))
+    assert_close(op.forward((IDS, flat, config)), expected.copy())
+
+
 def test_a_longer_text_than_the_context_is_refused(op):
     config = small()
     with pytest.raises(ValueError, match="context_length=6"):
@@ -157,6 +194,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
     first, again, other = (Transformer(small(), generator=torch.Generator().manual_seed(s)) for s in (0, 0, 1))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.token_embedding.weight, other.token_embedding.weight)
+
+
+def test_with_zero_init_a_fresh_model_guesses_uniformly_and_its_blocks_add_nothing():
+    config = small(zero_init=True, tied_embeddings=False)
+    model = Transformer(config, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(model(torch.tensor(IDS)), torch.zeros(2, 5, 7))
+    x = torch.randn(1, 3, 4)
+    assert torch.equal(model.blocks[1](x), x)
+    assert model.blocks[0].attention.query.weight.abs().min() > 0
 
 
 def test_a_tied_embedding_is_counted_once():

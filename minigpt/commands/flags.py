@@ -7,6 +7,7 @@ import math
 import re
 import typing
 
+from minigpt.config import CHOICES
 from minigpt.errors import InputError
 
 
@@ -23,6 +24,8 @@ def add_config_flags(parser, kind, title, *, skip=(), **defaults):
         options = {"dest": field.name, "default": argparse.SUPPRESS, "help": _help(field, comments, defaults)}
         if field.type is bool:
             options["action"] = argparse.BooleanOptionalAction
+        elif field.name in CHOICES:
+            options["choices"] = CHOICES[field.name]
         else:
             number = next(t for t in (*typing.get_args(field.type), field.type) if t is not type(None))
             options |= {"type": finite if number is float else number, "metavar": number.__name__.upper()}

@@ -9,64 +9,72 @@ from minigpt.reference.feed_forward import feed_forward_backward, feed_forward_f
 from minigpt.reference.layer_norm import layer_norm_backward, layer_norm_forward
 from minigpt.reference.linear import linear_backward, linear_forward
 from minigpt.reference.multi_head_attention import multi_head_attention_backward, multi_head_attention_forward
+from minigpt.reference.rms_norm import RMSNormCache, rms_norm_backward, rms_norm_forward
 
-BlockCache = namedtuple("BlockCache", "norm1 attention drop1 norm2 feed_forward drop2")
+BlockCache = namedtuple("BlockCache", "norm1 attention drop1 norm2 feed_forward drop2 norm_first")
+# position: None with rope; norm: None with norm_position "post"
 TransformerCache = namedtuple("TransformerCache", "token position drop blocks norm output tied")
 
 
 def block_forward(x, params, config, *, key_mask=None, generator=None):
     """One block: positions exchange information, then each works on its own; both add to the stream x.
 
-        (1) x = x + attention(layer_norm(x))
-        (2) x = x + feed_forward(layer_norm(x))
+        (1) x = x + attention(norm(x))                   (norm: layer_norm or rms_norm)
+        (2) x = x + feed_forward(norm(x))
+        with norm_position "post": x = norm(x + attention(x)), then x = norm(x + feed_forward(x))
 
     x: (B,T,C). params: "attention_norm.*", "attention.*", "feed_forward_norm.*", "feed_forward.*".
     key_mask: (B,T) bool, True = may be attended. generator: np.random.Generator for dropout; None = no dropout.
     Returns y: (B,T,C), and the cache that block_backward needs.
-    Source: Vaswani et al. 2017, arXiv:1706.03762; norm first, as in GPT-2 (Radford et al. 2019).
+    Source: Vaswani et al. 2017, arXiv:1706.03762 (post); norm first, Xiong et al. 2020, arXiv:2002.04745.
     """
-    rate, eps = _dropout(config, generator), config.norm_eps
-    h, norm1 = layer_norm_forward(x, params["attention_norm.weight"], params.get("attention_norm.bias"), eps)
+    rate, norm_first = _dropout(config, generator), config.norm_position == "pre"
+    theta = config.rope_theta if config.positions == "rope" else None
+    h, norm1 = norm_forward(x, params, "attention_norm", config) if norm_first else (x, None)
     a, attention = multi_head_attention_forward(
         h, part(params, "attention."), n_head=config.n_head, causal=config.causal, key_mask=key_mask,
-        dropout=rate, generator=generator)                                        # (B,T,C)
+        rope_theta=theta, query_key_norm=config.query_key_norm, dropout=rate, generator=generator)  # (B,T,C)
     a, drop1 = dropout_forward(a, rate, generator)
     x = x + a                                                                     # (B,T,C)  (1)
-    h, norm2 = layer_norm_forward(x, params["feed_forward_norm.weight"],
-                                  params.get("feed_forward_norm.bias"), eps)
+    x, norm1 = (x, norm1) if norm_first else norm_forward(x, params, "attention_norm", config)
+    h, norm2 = norm_forward(x, params, "feed_forward_norm", config) if norm_first else (x, None)
     f, feed_forward = feed_forward_forward(h, part(params, "feed_forward."), activation=config.feed_forward)
     f, drop2 = dropout_forward(f, rate, generator)
     y = x + f                                                                     # (B,T,C)  (2)
-    return y, BlockCache(norm1, attention, drop1, norm2, feed_forward, drop2)
+    y, norm2 = (y, norm2) if norm_first else norm_forward(y, params, "feed_forward_norm", config)
+    return y, BlockCache(norm1, attention, drop1, norm2, feed_forward, drop2, norm_first)
 
 
 def block_backward(dy, cache):
     """A sum hands its gradient to both terms: the stream keeps dy, and each branch adds its own.
 
-        (3) dx = dy + gradient of feed_forward(layer_norm(x)) for dy
-        (4) dx = dx + gradient of attention(layer_norm(x)) for dx
+        (3) dx = dy + gradient of feed_forward(norm(x)) for dy
+        (4) dx = dx + gradient of attention(norm(x)) for dx
+        with norm_position "post", dy first goes back through the norm, and the branches have none
 
     dy: (B,T,C). Returns dx: (B,T,C), and dparams with the keys of params.
     """
+    first = cache.norm_first
+    dy, dnorm2 = (dy, None) if first else norm_backward(dy, cache.norm2, "feed_forward_norm")
     df = dropout_backward(dy, cache.drop2)
-    dh, dfeed_forward = feed_forward_backward(df, cache.feed_forward)
-    dbranch, *dnorm2 = layer_norm_backward(dh, cache.norm2)
-    dx = dy + dbranch                                                             # (B,T,C)  (3)
+    df, dfeed_forward = feed_forward_backward(df, cache.feed_forward)
+    df, dnorm2 = norm_backward(df, cache.norm2, "feed_forward_norm") if first else (df, dnorm2)
+    dx = dy + df                                                                  # (B,T,C)  (3)
+    dx, dnorm1 = (dx, None) if first else norm_backward(dx, cache.norm1, "attention_norm")
     da = dropout_backward(dx, cache.drop1)
-    dh, dattention = multi_head_attention_backward(da, cache.attention)
-    dbranch, *dnorm1 = layer_norm_backward(dh, cache.norm1)
-    dx = dx + dbranch                                                             # (B,T,C)  (4)
-    dparams = (_named("attention_norm", *dnorm1) | whole("attention.", dattention)
-               | _named("feed_forward_norm", *dnorm2) | whole("feed_forward.", dfeed_forward))
+    da, dattention = multi_head_attention_backward(da, cache.attention)
+    da, dnorm1 = norm_backward(da, cache.norm1, "attention_norm") if first else (da, dnorm1)
+    dx = dx + da                                                                  # (B,T,C)  (4)
+    dparams = dnorm1 | whole("attention.", dattention) | dnorm2 | whole("feed_forward.", dfeed_forward)
     return dx, dparams
 
 
 def transformer_forward(ids, params, config, *, key_mask=None, generator=None):
     """Scores for the next token at every position.
 
-        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings)
+        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings; no P with rope)
         (6) x = block_L( ... block_1(x))
-        (7) logits = layer_norm(x) W^T                   (W = E when the embeddings are tied)
+        (7) logits = norm(x) W^T                         (no norm with "post"; W = E when they are tied)
 
     ids: (B,T) integers below V, T at most context_length. params: as in the torch state_dict.
     Returns logits: (B,T,V), and the cache that transformer_backward needs.
@@ -76,19 +84,22 @@ def transformer_forward(ids, params, config, *, key_mask=None, generator=None):
     T = ids.shape[1]
     if config.context_length < T:
         raise ValueError(f"{T} tokens do not fit context_length={config.context_length}; pass the last ones only")
-    token, token_cache = embedding_forward(ids, params["token_embedding.weight"])                 # (B,T,C)
-    position, position_cache = embedding_forward(np.arange(T), params["position_embedding.weight"])  # (T,C)
-    x, drop = dropout_forward(token + position, _dropout(config, generator), generator)           # (B,T,C)  (5)
+    x, token = embedding_forward(ids, params["token_embedding.weight"])                           # (B,T,C)
+    position = norm = None
+    if config.positions == "learned":
+        P, position = embedding_forward(np.arange(T), params["position_embedding.weight"])        # (T,C)
+        x = x + P                                                                                 # (B,T,C)  (5)
+    x, drop = dropout_forward(x, _dropout(config, generator), generator)
     blocks = []
     for layer in range(config.n_layer):
         x, block = block_forward(x, part(params, f"blocks.{layer}."), config,
                                  key_mask=key_mask, generator=generator)                          # (B,T,C)  (6)
         blocks.append(block)
-    h, norm = layer_norm_forward(x, params["final_norm.weight"], params.get("final_norm.bias"), config.norm_eps)
+    if config.norm_position == "pre":
+        x, norm = norm_forward(x, params, "final_norm", config)                                   # (B,T,C)
     W = params["token_embedding.weight"] if config.tied_embeddings else params["output.weight"]
-    logits, output = linear_forward(h, W)                                                         # (B,T,V)  (7)
-    cache = TransformerCache(token_cache, position_cache, drop, blocks, norm, output, config.tied_embeddings)
-    return logits, cache
+    logits, output = linear_forward(x, W)                                                         # (B,T,V)  (7)
+    return logits, TransformerCache(token, position, drop, blocks, norm, output, config.tied_embeddings)
 
 
 def transformer_backward(dlogits, cache):
@@ -101,20 +112,38 @@ def transformer_backward(dlogits, cache):
 
     dlogits: (B,T,V). Returns dparams with the keys of params (token ids have no gradient).
     """
-    dh, dW, _ = linear_backward(dlogits, cache.output)                            # (B,T,C)  (8)
-    dx, *dnorm = layer_norm_backward(dh, cache.norm)
-    dparams = _named("final_norm", *dnorm)
+    dx, dW, _ = linear_backward(dlogits, cache.output)                            # (B,T,C)  (8)
+    dparams = {}
+    if cache.norm is not None:
+        dx, dparams = norm_backward(dx, cache.norm, "final_norm")
     for layer in reversed(range(len(cache.blocks))):
         dx, dblock = block_backward(dx, cache.blocks[layer])                      # (B,T,C)  (9)
         dparams |= whole(f"blocks.{layer}.", dblock)
     dx = dropout_backward(dx, cache.drop)
     dE = embedding_backward(dx, cache.token)                                      # (V,C)  (10)
-    dparams["position_embedding.weight"] = embedding_backward(dx.sum(axis=0), cache.position)
+    if cache.position is not None:
+        dparams["position_embedding.weight"] = embedding_backward(dx.sum(axis=0), cache.position)
     if cache.tied:
         dE = dE + dW                                                              # (V,C)  (11)
     else:
         dparams["output.weight"] = dW
     return dparams | {"token_embedding.weight": dE}
+
+
+def norm_forward(x, params, name, config):
+    """The norm that the config names, with the parameters of that name."""
+    if config.norm == "rms_norm":
+        return rms_norm_forward(x, params[f"{name}.weight"], config.norm_eps)
+    return layer_norm_forward(x, params[f"{name}.weight"], params.get(f"{name}.bias"), config.norm_eps)
+
+
+def norm_backward(dy, cache, name):
+    """dx, and the gradients of the norm's parameters under their names."""
+    if isinstance(cache, RMSNormCache):
+        dx, dweight = rms_norm_backward(dy, cache)
+        return dx, {f"{name}.weight": dweight}
+    dx, dweight, dbias = layer_norm_backward(dy, cache)
+    return dx, {f"{name}.weight": dweight} | ({} if dbias is None else {f"{name}.bias": dbias})
 
 
 def part(params, prefix):
@@ -125,10 +154,6 @@ def part(params, prefix):
 def whole(prefix, params):
     """The reverse of part: the names with their prefix again."""
     return {prefix + name: p for name, p in params.items()}
-
-
-def _named(name, dweight, dbias):
-    return {f"{name}.weight": dweight} | ({} if dbias is None else {f"{name}.bias": dbias})
 
 
 def _dropout(config, generator):

@@ -8,14 +8,15 @@ from mistakes import mistake
 def no_activation(x, params, *, activation="gelu_tanh"):
     h, up = linear_forward(x, params["up.weight"], params.get("up.bias"))
     y, down = linear_forward(h, params["down.weight"], params.get("down.bias"))
-    return y, FeedForwardCache(up, ACTIVATIONS[activation][0](h)[1], down, activation)
+    return y, FeedForwardCache(up, None, ACTIVATIONS[activation][0](h)[1], down, activation)
 
 
 @mistake("feed_forward_forward", "the activation comes after the second layer; it belongs between the two (equation 2)")
 def activation_at_the_end(x, params, *, activation="gelu_tanh"):
     h, up = linear_forward(x, params["up.weight"], params.get("up.bias"))
     y, down = linear_forward(h, params["down.weight"], params.get("down.bias"))
-    return ACTIVATIONS[activation][0](y)[0], FeedForwardCache(up, ACTIVATIONS[activation][0](h)[1], down, activation)
+    act = ACTIVATIONS[activation][0](h)[1]
+    return ACTIVATIONS[activation][0](y)[0], FeedForwardCache(up, None, act, down, activation)
 
 
 @mistake("feed_forward_forward", "the hidden bias is not added (equation 1)")
@@ -48,3 +49,30 @@ def activation_not_differentiated(dy, cache):
 def residual_added(dy, cache):
     dx, dparams = feed_forward_backward(dy, cache)
     return dx + dy, dparams
+
+
+@mistake("feed_forward_forward", "the gate's SiLU bends the wrong half: it bends the gate, not up (equation 2)")
+def gate_and_up_swapped(x, params, *, activation="gelu_tanh"):
+    other = {"gate": "up", "up": "gate", "down": "down"}
+    swapped = {f"{other[name]}.{kind}": p for (name, kind), p in ((key.split("."), p) for key, p in params.items())}
+    return feed_forward_forward(x, params if activation != "swiglu" else swapped, activation=activation)
+
+
+@mistake("feed_forward_forward", "the gate is not bent at all; SwiGLU multiplies by silu of the gate (equation 2)")
+def gate_not_bent(x, params, *, activation="gelu_tanh"):
+    y, cache = feed_forward_forward(x, params, activation=activation)
+    if activation != "swiglu":
+        return y, cache
+    g, _ = linear_forward(x, params["gate.weight"], params.get("gate.bias"))
+    h, _ = linear_forward(x, params["up.weight"], params.get("up.bias"))
+    return linear_forward(g * h, params["down.weight"], params.get("down.bias"))[0], cache
+
+
+@mistake("feed_forward_backward",
+         "with SwiGLU the gradient that reaches x through the gate is lost; both of its uses add (equation 7)")
+def gradient_through_the_gate_lost(dy, cache):
+    dx, dparams = feed_forward_backward(dy, cache)
+    if cache.activation == "swiglu":
+        no_gate = cache.gate._replace(weight=0 * cache.gate.weight)
+        dx, _ = feed_forward_backward(dy, cache._replace(gate=no_gate))
+    return dx, dparams

@@ -1,12 +1,14 @@
 """Wrong answers to the Transformer."""
+import dataclasses
+
 import numpy as np
 
 from minigpt.reference.feed_forward import feed_forward_backward
-from minigpt.reference.layer_norm import layer_norm_backward
 from minigpt.reference.multi_head_attention import multi_head_attention_backward
 from minigpt.reference.transformer import (
     block_backward,
     block_forward,
+    norm_backward,
     part,
     transformer_backward,
     transformer_forward,
@@ -80,13 +82,43 @@ def positions_averaged(dlogits, cache):
 
 @mistake("block_backward", "the gradient that the stream carries past the feed-forward is lost (equation 3)")
 def stream_gradient_lost(dy, cache):
+    if not cache.norm_first:
+        return block_backward(dy, cache)
     dh, dfeed_forward = feed_forward_backward(dy, cache.feed_forward)
-    dx, dw2, db2 = layer_norm_backward(dh, cache.norm2)
+    dx, dnorm2 = norm_backward(dh, cache.norm2, "feed_forward_norm")
     dh, dattention = multi_head_attention_backward(dx, cache.attention)
-    dbranch, dw1, db1 = layer_norm_backward(dh, cache.norm1)
-    return dx + dbranch, (whole("attention_norm.", {"weight": dw1, "bias": db1}) | whole("attention.", dattention)
-                          | whole("feed_forward_norm.", {"weight": dw2, "bias": db2})
-                          | whole("feed_forward.", dfeed_forward))
+    dbranch, dnorm1 = norm_backward(dh, cache.norm1, "attention_norm")
+    return dx + dbranch, dnorm1 | whole("attention.", dattention) | dnorm2 | whole("feed_forward.", dfeed_forward)
+
+
+@mistake("block_forward", "with norm_position \"post\" the norm comes after the sum, not before the branch")
+def norm_always_first(x, params, config, **options):
+    return block_forward(x, params, dataclasses.replace(config, norm_position="pre"), **options)
+
+
+@mistake("transformer_forward", "with rms_norm no mean is subtracted; this is layer_norm without its bias")
+def layer_norm_for_rms_norm(ids, params, config, **options):
+    return transformer_forward(ids, params, dataclasses.replace(config, norm="layer_norm"), **options)
+
+
+@mistake("transformer_forward", "rope_theta does not reach the attention: the angles are those of theta = 10000")
+def theta_not_passed_on(ids, params, config, **options):
+    return transformer_forward(ids, params, dataclasses.replace(config, rope_theta=10000.0), **options)
+
+
+@mistake("transformer_forward", "query_key_norm does not reach the attention")
+def query_key_norm_not_passed_on(ids, params, config, **options):
+    return transformer_forward(ids, params, dataclasses.replace(config, query_key_norm=False), **options)
+
+
+@mistake("block_backward", "with norm_position \"post\" dy does not go back through the norm that came last")
+def last_norm_skipped(dy, cache):
+    if cache.norm_first:
+        return block_backward(dy, cache)
+    _, dparams = block_backward(dy, cache)
+    still = cache.norm2._replace(weight=np.ones_like(cache.norm2.weight))
+    dx, _ = block_backward(dy, cache._replace(norm2=still))
+    return dx, dparams
 
 
 @mistake("block_backward",
