@@ -63,8 +63,6 @@ class ReluSquared(torch.autograd.Function):
 
 
 def _turned(x, cos, sin, direction):
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    (first, second), (y_first, y_second) = x.chunk(2, dim=-1), y.chunk(2, dim=-1)
-    torch.mul(first, cos, out=y_first).addcmul_(second, sin, value=-direction)
-    torch.mul(second, cos, out=y_second).addcmul_(first, sin, value=direction)
-    return y
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([(first * cos).addcmul_(second, sin, value=-direction),
+                      (second * cos).addcmul_(first, sin, value=direction)], dim=-1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from tqdm import tqdm
 
+from minigpt.compiled import compiled
 from minigpt.config import LARGEST
 from minigpt.evaluation import evaluate
 from minigpt.learner import Diverged, Learner, own_generators
@@ -32,13 +33,14 @@ class Result:
     interrupted: bool   # by Ctrl-C
 
 
-def train(model, objective, batches, config, *, validation=(), implementation="fused", run=None, state=None,
-          records=(), sample=None, sample_at=(0.0, 0.1, 0.4, 1.0), progress=True):
+def train(model, objective, batches, config, *, validation=(), implementation="fused", compile=False, run=None,
+          state=None, records=(), log=None, sample=None, sample_at=(0.0, 0.1, 0.4, 1.0), progress=True):
     """Train a model in place until its steps are done or Ctrl-C is pressed; leaves it in eval mode.
 
     objective: (model, batch) -> (mean loss in nats, number of targets), such as minigpt.evaluation.next_token.
     batches: step -> list of batches, with tokens_per_step. validation: batches to judge on.
     run: a minigpt.runs.Run, kept up to date. state, records: what `resume_run` gave, to go on from there.
+    compile: with PyTorch's compiler; the first step then takes half a minute. log: called with every new record.
     sample: called as sample(model, step) when these shares of the run are done.
     Returns a Result. The same arguments give the same weights, on one machine with one number of threads.
     Raises Diverged, an InputError, when the loss is no longer a number.
@@ -46,7 +48,8 @@ def train(model, objective, batches, config, *, validation=(), implementation="f
     config = fix_steps(model, objective, batches, config, implementation)
     moments = {round(share * config.steps) for share in sample_at} if sample else ()
     with use(**functions_of(implementation)), own_generators(model, config.seed), ctrl_c() as pressed:
-        books = Books(Learner(model, objective, batches, config), validation, run, records, state)
+        learner = Learner(model, compiled(objective) if compile else objective, batches, config)
+        books = Books(learner, validation, run, records, state, log)
         with tqdm(total=config.steps, initial=books.learner.step, unit="step",
                   disable=None if progress else True) as bar:
             for step in books.steps():
@@ -90,8 +93,9 @@ def fix_steps(model, objective, batches, config, implementation="fused"):
 class Books:
     """What is written down while a learner learns: time, records, checkpoints."""
 
-    def __init__(self, learner, validation=(), run=None, records=(), state=None):
+    def __init__(self, learner, validation=(), run=None, records=(), state=None, log=None):
         self.learner, self.validation, self.run, self.records = learner, validation, run, list(records)
+        self.log = log
         self.seconds = self.saved_at = 0.0             # of training; the same at the last checkpoint
         self.nats, self.targets, self.page_seconds = 0.0, 0, 0.0   # since the last record
         self._drawn = len(self.records)
@@ -154,8 +158,8 @@ class Books:
         val_loss = evaluate(learner.model, learner.objective, self.validation)[0] if self.validation else None
         self.records.append({"step": learner.step, "seconds": self.seconds, "train_loss": train_loss,
                              "val_loss": val_loss, "tokens_per_second": tokens_per_second})
-        if self.run is not None:
-            self.run.log(self.records[-1])
+        for log in filter(None, (self.run and self.run.log, self.log)):
+            log(self.records[-1])
 
     @contextmanager
     def _naming_the_last_checkpoint(self):

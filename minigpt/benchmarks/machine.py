@@ -26,9 +26,9 @@ def training_flops_per_token(config, n_parameters):
 
         6 N + 12 L C T          N: parameters that multiply; the second term is attention's scores and sums
 
-    Positions are looked up, not multiplied; so is an untied token embedding, while a tied one is also the output layer.
+    Learned positions are looked up, not multiplied; so is a token embedding, unless it is also the output layer.
     Source: Chowdhery et al. 2022, arXiv:2204.02311, appendix B.
     """
     C, T, V = config.d_model, config.context_length, config.vocab_size
-    looked_up = T * C + (0 if config.tied_embeddings else V * C)
+    looked_up = (T * C if config.positions == "learned" else 0) + (0 if config.tied_embeddings else V * C)
     return 6 * (n_parameters - looked_up) + 12 * config.n_layer * C * T
