@@ -110,7 +110,7 @@ def execute(notebook):
         environment = os.environ | {
             "MPLBACKEND": "module://matplotlib_inline.backend_inline", "TMPDIR": f"{folder}/temporary",
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "IPYTHONDIR": f"{folder}/ipython", "COLUMNS": "100"}
+            "IPYTHONDIR": f"{folder}/ipython", "COLUMNS": "100", "MINIGPT_MY": ""}     # nothing is kept in my/
         start = time.perf_counter()
         client = NotebookClient(
             notebook, kernel_name="python3", record_timing=False, resources={"metadata": {"path": f"{folder}/lesson"}},

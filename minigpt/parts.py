@@ -1,4 +1,4 @@
-"""The parts of a model: which functions it calls while it learns, and which of them are yours."""
+"""The parts of a model: which functions it calls while it learns or writes, and which of them are yours."""
 import contextvars
 import copy
 import pathlib
@@ -15,8 +15,8 @@ from minigpt.learner import Learner, own_generators
 THE_DOOR = (bridge.__file__, swap.__file__)            # what these complain about is what came in by it
 
 
-def called(model, objective, batches, config, functions=None):
-    """Names of the replaceable functions that one step of learning calls; the model itself is left alone.
+def called(work, functions=None):
+    """Names of the replaceable functions that `work()` calls.
 
     functions: {name: function} that stand in; then only the names of those that are called.
     Raises ValueError if one of these returns what cannot stand in for what ours returns.
@@ -26,19 +26,26 @@ def called(model, objective, batches, config, functions=None):
     def noted(name, function):
         def note(*args, **kwargs):
             names.add(name)
-            expected = contextvars.Context().run(swap._originals[name], *args, **kwargs) if functions else None
+            expected = contextvars.Context().run(swap.original(name), *args, **kwargs) if functions else None
             got = function(*args, **kwargs)
             _require_alike(name, got, expected)
             return got
         note.contains = frozenset()                    # not being called is what we ask about, so no error
         return note
 
-    watched = {name: swap._originals[name] for name in swap.known_names()} if functions is None else functions
-    doors = {name: noted(name, function) for name, function in watched.items()}
-    probe = copy.deepcopy(model)
-    with swap.use(**doors), own_generators(probe, config.seed):
-        Learner(probe, objective, batches, replace(config, minutes=None, tokens=None, steps=1)).take_step()
+    watched = {name: swap.original(name) for name in swap.known_names()} if functions is None else functions
+    with swap.use(**{name: noted(name, function) for name, function in watched.items()}):
+        work()
     return names
+
+
+def learning(model, objective, batches, config):
+    """What `called` can watch: one step of learning, of a copy, so that the model itself is left alone."""
+    def work():
+        probe = copy.deepcopy(model)
+        with own_generators(probe, config.seed):
+            Learner(probe, objective, batches, replace(config, minutes=None, tokens=None, steps=1)).take_step()
+    return work
 
 
 def _require_alike(name, got, expected):

@@ -17,6 +17,7 @@ from minigpt.transformer import Transformer
 
 CONFIG, MODEL, STATE = "config.json", "model.safetensors", "state.safetensors"
 TOKENIZER, METRICS, CURVE = "tokenizer.json", "metrics.jsonl", "curve.png"
+OURS = "ours.jsonl"     # metrics of our functions, beside those of a run with the user's
 
 
 @dataclass(frozen=True)

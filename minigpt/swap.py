@@ -80,6 +80,11 @@ def known_names():
     return sorted(_originals)
 
 
+def original(name):
+    """The spelled-out function of ours behind a name, whatever stands in for it now. Raises KeyError like `use`."""
+    return _originals[_known(name)]
+
+
 def _known(name):
     if name not in _originals and name not in known_names():
         close = difflib.get_close_matches(name, _originals, n=1)

@@ -39,7 +39,7 @@ EXAMPLES = {    # arguments with which the spelled-out form calls all that it ev
 def door(name):
     """The function of the model that `use` can replace."""
     swap.known_names()
-    module = importlib.import_module(swap._originals[name].__module__)
+    module = importlib.import_module(swap.original(name).__module__)
     return getattr(module, name)
 
 

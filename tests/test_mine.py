@@ -79,6 +79,13 @@ def test_a_missing_file_is_refused():
         load_mine("nowhere.py")
 
 
+@pytest.mark.slow
+def test_training_with_functions_of_yours_needs_nothing_that_only_tests_need():
+    code = "import sys, minigpt.mine; print({'hypothesis', 'pytest'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "set()"
+
+
 def pytest_mine(path):
     command = [sys.executable, "-m", "pytest", f"--mine={path}", "tests/test_softmax.py", "tests/test_gelu.py"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -3,10 +3,12 @@ import json
 import os
 import pathlib
 import shlex
+import sys
+import types
 
 import pytest
 import torch
-from tiny import FLAGS, make_home, weights
+from tiny import FLAGS, make_home, refused, weights
 
 from minigpt.__main__ import main
 from minigpt.evaluation import next_token
@@ -128,6 +130,28 @@ def test_functions_of_yours_train_the_model_and_are_announced(home, capsys):
 
 def test_a_wrong_function_of_yours_changes_the_model(home):
     pathlib.Path("mine.py").write_text(MINE.replace("return y, y", "return 3 * y, y"))
-    for out, more in (("mine", ["--mine", "mine.py"]), ("ours", [])):
+    for out, more in (("mine", ["--mine", "mine.py", "--no-check"]), ("ours", [])):
         main(["train", "--text", "my.txt", "--out", out, *FLAGS, *more])
     assert not same_weights("mine", "ours")
+
+
+def test_a_compiled_run_with_functions_of_the_user_s_is_refused(home, capsys):
+    (home / "softmax.py").write_text("def softmax(x):\n    return x\n")
+    said = refused(["train", "--text", "my.txt", "--compile", "--mine", "softmax.py", *FLAGS], capsys)
+    assert said.endswith("leave out --mine, or --compile")
+
+
+def test_the_losses_are_handed_to_another_program_too(home, capsys, monkeypatch):
+    seen = []
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **options: types.SimpleNamespace(
+        log=lambda numbers, step: seen.append((step, sorted(numbers))))))
+    assert main(["train", "--text", "my.txt", "--out", "out", "--log", "wandb", *FLAGS]) == 0
+    assert [step for step, _ in seen] == [0, 3]
+    assert seen[1][1] == ["seconds", "tokens_per_second", "train_loss", "val_loss"]
+
+
+def test_the_fast_preset_brings_its_recipe_and_flags_change_it(home, capsys):
+    assert main(["train", "--text", "my.txt", "--out", "out", "--preset", "fast", "--lr", "0.5", *FLAGS]) == 0
+    config = json.loads((home / "out" / "config.json").read_text())
+    assert (config["train"]["optimiser"], config["train"]["schedule"], config["train"]["lr"]) == ("muon", "linear", 0.5)
+    assert (config["model"]["norm"], config["model"]["positions"]) == ("rms_norm", "rope")

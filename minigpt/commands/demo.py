@@ -68,12 +68,12 @@ def _collect(args):
 
 
 def _prepare(args, corpus):
-    from minigpt.config import TrainConfig, preset
+    from minigpt.config import preset, recipe
     from minigpt.pretraining import new_job
     print("\n2/5  Train a tokenizer (byte-level BPE)", flush=True)
-    model = checked(preset, "gpt2-nano", vocab_size=args.vocab_size)
+    model = checked(preset, "fast", vocab_size=args.vocab_size)
     minutes = MINUTES if args.minutes is None and args.steps is None else args.minutes
-    settings = checked(TrainConfig, minutes=minutes, steps=args.steps, seed=args.seed, lr=3e-3, batch_size=8)
+    settings = checked(recipe, "fast", minutes=minutes, steps=args.steps, seed=args.seed)
     started = time.perf_counter()
     job = new_job(corpus, model, settings, vocab_size=args.vocab_size, own_text=args.text is not None)
     characters, tokens = sum(map(len, corpus.train)), len(job.batches.ids)

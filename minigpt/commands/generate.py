@@ -1,13 +1,19 @@
 """Let a trained model write: it continues your prompt, token by token."""
+import sys
+
 from minigpt.commands.flags import checked
+from minigpt.commands.yours import add_mine_flag, called_functions, load_functions
 from minigpt.config import LARGEST
 from minigpt.errors import InputError
 from minigpt.swap import implementation, use
 
+PROBE = 2               # tokens that show which functions are called
+
 EXAMPLES = """\
 python -m minigpt generate --model runs/mine --prompt "Once upon a time"
 python -m minigpt generate --model runs/mine --prompt "Once" --temperature 0.5 --top-p 0.9 --seed 1 --n 3
-python -m minigpt generate --model runs/mine --stop "." --max-new-tokens 50"""
+python -m minigpt generate --model runs/mine --stop "." --max-new-tokens 50
+python -m minigpt generate --model runs/my-softmax --mine my/softmax.py --prompt Once"""
 
 
 def add_arguments(parser):
@@ -24,17 +30,36 @@ def add_arguments(parser):
     parser.add_argument("--stop", metavar="TEXT", help="end before this text")
     parser.add_argument("--n", type=int, default=1, metavar="INT", help="how many texts (default: %(default)s)")
     parser.add_argument("--window", action="store_true", help="of a prompt that is too long, use the end")
+    add_mine_flag(parser, "write with")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
 
 
 def run(args) -> int:
     """Print what the model writes, as it writes it; the exit status."""
-    import torch  # loads slowly, and --help can do without
-
-    from minigpt.devices import choose_device
-    from minigpt.generation import next_token_probabilities
+    from minigpt.devices import choose_device  # this and others below load torch, which --help can do without
     from minigpt.runs import load_run
     from minigpt.writing import write
+    options = _options(args)
+    functions = load_functions(args.mine, _say)
+    model, tokenizer, _ = load_run(args.model, choose_device(args.device))
+    functions = _called(args, functions, model, tokenizer, options)
+    for i in range(args.n):
+        if args.n > 1:
+            print(f"--- {i + 1} of {args.n}")
+        seed = None if args.seed is None else args.seed + i
+        pieces = write(model, tokenizer, args.prompt, seed=seed, **options)
+        print(args.prompt, end="", flush=True)
+        for piece in _by(functions, pieces, args.mine):
+            print(piece, end="", flush=True)
+        print()
+    return 0
+
+
+def _options(args):
+    """What `write` takes, checked."""
+    import torch
+
+    from minigpt.generation import next_token_probabilities
     options = {"temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
     checked(next_token_probabilities, torch.zeros(1), **options)
     for name in ("max_new_tokens", "n"):
@@ -42,16 +67,24 @@ def run(args) -> int:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least 1")
     if args.seed is not None and not 0 <= args.seed <= LARGEST:
         raise InputError(f"--seed {args.seed} must lie between 0 and {LARGEST}")
-    model, tokenizer, _ = load_run(args.model, choose_device(args.device))
-    for i in range(args.n):
-        if args.n > 1:
-            print(f"--- {i + 1} of {args.n}")
-        seed = None if args.seed is None else args.seed + i
-        with use(**implementation("fused")):
-            pieces = write(model, tokenizer, args.prompt, max_new_tokens=args.max_new_tokens, seed=seed,
-                           stop=args.stop, window=args.window, **options)
-            print(args.prompt, end="", flush=True)
-            for piece in pieces:
-                print(piece, end="", flush=True)
-        print()
-    return 0
+    return options | {"max_new_tokens": args.max_new_tokens, "stop": args.stop, "window": args.window}
+
+
+def _called(args, functions, model, tokenizer, options):
+    """Those of the user's functions that are called while the model writes, by name."""
+    from minigpt.writing import write
+
+    def work():
+        list(write(model, tokenizer, args.prompt, **options | {"max_new_tokens": PROBE, "seed": 0}))
+    return called_functions(args.mine, functions, work, _say)
+
+
+def _by(functions, pieces, path):
+    """The pieces of a text, written with the user's functions; what goes wrong then is blamed on their file."""
+    from minigpt.parts import blaming
+    with blaming(path, always=True), use(**implementation("fused")), use(**functions):
+        yield from pieces
+
+
+def _say(line):
+    print(line, file=sys.stderr, flush=True)           # what is printed is the text alone

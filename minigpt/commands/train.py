@@ -2,10 +2,12 @@
 import shlex
 
 from minigpt.commands.flags import add_config_flags, checked, given
-from minigpt.config import PRESETS, TrainConfig, TransformerConfig, preset, to_dict
+from minigpt.commands.yours import add_mine_flag, called_functions, compare, load_functions
+from minigpt.config import PRESETS, TrainConfig, TransformerConfig, preset, recipe, to_dict
 from minigpt.data.sources import DEFAULT
 from minigpt.errors import InputError
 from minigpt.listing import suggest
+from minigpt.logs import LOGS, logger
 from minigpt.swap import IMPLEMENTATIONS, implementation, use
 
 EXAMPLES = """\
@@ -13,7 +15,8 @@ python -m minigpt train --text my.txt --minutes 5 --out runs/mine
 python -m minigpt train --corpus basic-english --preset gpt2-micro --steps 2000 --out runs/english
 python -m minigpt train --text my.txt --tokenizer char --d-model 64 --n-layer 2 --out runs/small
 python -m minigpt train --resume --out runs/mine
-python -m minigpt train --text my.txt --mine my/softmax.py --minutes 1 --out runs/my-softmax"""
+python -m minigpt train --text my.txt --mine my/softmax.py --minutes 1 --out runs/my-softmax
+python -m minigpt train --text my.txt --mine --no-check --no-compare --out runs/my-parts"""
 
 DEFAULTS = {"preset": "gpt2-nano", "tokenizer": "bpe", "implementation": "fused"}
 VOCABULARY = 4096       # tokens of a BPE tokenizer, unless --vocab-size says otherwise
@@ -32,36 +35,67 @@ def add_arguments(parser):
     parser.add_argument("--tokenizer", choices=["bpe", "char"], help=f"(default: {DEFAULTS['tokenizer']})")
     parser.add_argument("--implementation", choices=IMPLEMENTATIONS,
                         help=f"of the parts (default: {DEFAULTS['implementation']})")
-    parser.add_argument("--mine", metavar="FILE", nargs="?", const="my",
-                        help="train with your own functions, from a file or a folder (my, if none is named)")
+    add_mine_flag(parser, "train with")
+    parser.add_argument("--no-check", action="store_false", dest="check",
+                        help="do not check the gradients of your functions before the training")
+    parser.add_argument("--no-compare", action="store_false", dest="compare",
+                        help="do not train our functions too, to draw your losses over ours")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
+    parser.add_argument("--compile", action="store_true", help="with PyTorch's compiler, which needs one for C++; "
+                        "begins half a minute later, pays off in long runs; see `bench compile`")
+    parser.add_argument("--log", choices=LOGS, help="hand the losses to this program too, if its package is there")
     add_config_flags(parser, TransformerConfig, "the model", skip=("causal",), vocab_size=VOCABULARY)
     add_config_flags(parser, TrainConfig, "the training (5 minutes, unless told otherwise)")
 
 
 def run(args) -> int:
     """Train, and say how good the model became; the exit status."""
-    from minigpt.parts import blaming  # this and others below load torch, which --help can do without
-    functions = _functions(args.mine)
-    job = _resumed(args) if args.resume else _new(args)
+    from minigpt.run_lock import only_one
+    if args.compile and (args.mine or args.implementation == "triton"):
+        raise InputError("--compile is for the functions of math and fused alone; leave out "
+                         + ("--mine" if args.mine else "--implementation triton") + ", or --compile")
+    functions = load_functions(args.mine)
+    job = None if args.resume else _new(args)
+    with only_one(args.out, new=job is not None):
+        return _train(job or _resumed(args), functions, args)
+
+
+def _train(job, functions, args):
+    from minigpt.parts import blaming  # this and others load torch, which --help can do without
     if job.finished:
-        print(f"{args.out} has done all of its {job.config.train.steps:,} steps\n{_verdict(job, args.out)}")
-        return 0
-    functions = _called(job, functions, args.mine)
+        print(f"{args.out} has done all of its {job.config.train.steps:,} steps")
+    functions = {} if job.finished and not functions else _called(job, functions, args)
     with blaming(args.mine), use(**functions):
-        if job.run is None:
-            job.begin(args.out, mine=sorted(functions))
-        begun = f", going on after step {job.run.step:,}" if args.resume else ""
-        print(f"{job.config.train.steps:,} steps of {job.batches.tokens_per_step:,} tokens, into {args.out}{begun}",
-              flush=True)
-        result = job.train()
-        if not result.interrupted:
-            print(_verdict(job, args.out))
-            return 0
-    mine = f" --mine {shlex.quote(args.mine)}" if args.mine else ""
+        result = None if job.finished else _trained(job, args, sorted(functions))
+        quality = None if result and result.interrupted else job.quality()
+    if quality is not None:
+        print(_verdict(job, args, quality))
+        if functions and args.compare:
+            compare(job, quality[0], result.records if result else job.records, _resume(args))
+        return 0
     print(f"stopped after {result.steps:,} of {job.config.train.steps:,} steps, and saved; go on with\n"
-          f"  python -m minigpt train --resume --out {shlex.quote(args.out)}{mine}")
+          f"  {_resume(args)}")
     return 130
+
+
+def _resume(args):
+    return f"python -m minigpt train --resume --out {shlex.quote(args.out)}{_mine(args)}"
+
+
+def _mine(args):
+    return f" --mine {shlex.quote(args.mine)}" if args.mine else ""
+
+
+def _trained(job, args, mine):
+    from minigpt.runs import OURS
+    if job.run is None:
+        job.begin(args.out, mine=mine)
+    if not mine:
+        (job.run.folder / OURS).unlink(missing_ok=True)         # of a run that this one replaces
+    begun = f", going on after step {job.run.step:,}" if args.resume else ""
+    print(f"{job.config.train.steps:,} steps of {job.batches.tokens_per_step:,} tokens, into {args.out}{begun}",
+          flush=True)
+    return job.train(compile=args.compile, log=logger(args.log, args.out, job.config))
 
 
 def _new(args):
@@ -74,7 +108,7 @@ def _new(args):
         raise InputError(f"no preset {chosen['preset']!r}; {suggest(chosen['preset'], PRESETS)}")
     vocab_size = asked.get("vocab_size", VOCABULARY)
     model = checked(preset, chosen["preset"], **{"vocab_size": vocab_size} | given(TransformerConfig, args))
-    settings = checked(TrainConfig, **given(TrainConfig, args))
+    settings = checked(recipe, chosen["preset"], **given(TrainConfig, args))
     device = choose_device(args.device)
     require_place(args.out)
     if not args.overwrite:
@@ -132,48 +166,26 @@ def _asked(args):
     return chosen | given(TransformerConfig, args) | given(TrainConfig, args)
 
 
-def _functions(path):
-    """The user's functions, by name."""
-    if path is None:
-        return {}
-    from minigpt.mine import halves, load_mine, replacements
-    mine = load_mine(path)
-    functions, alone = replacements(mine), halves(mine)
-    if not functions:
-        name = alone[0].rpartition("_")[0]
-        raise InputError(f"--mine {path}: {name}_forward and {name}_backward belong together; write the other one, or "
-                         f"one function {name} in PyTorch")
-    if alone:
-        print(f"ours is used where yours is half a pair: {', '.join(alone)}")
-    return functions
-
-
-def _called(job, functions, path):
-    """Those of the user's functions that this model really calls, by name."""
-    from minigpt.parts import blaming, called
-    if functions:
-        parts = [job.model, job.objective, job.batches, job.config.train]
-        everything = called(*parts)
-        with blaming(path, always=True):
-            names = called(*parts, functions)
-        print(f"{len(names)} of {len(everything)} parts of this model are yours: {', '.join(sorted(names)) or 'none'}")
-        if unused := sorted(set(functions) - names):
-            print(f"not called by this model, or only inside another part of yours: {', '.join(unused)}")
-        if not names:
-            raise InputError(f"--mine {path}: none of {', '.join(unused)} is called by this model; it calls "
-                             f"{', '.join(sorted(everything))}")
-        functions = {name: functions[name] for name in sorted(names)}
+def _called(job, functions, args):
+    """Those of the user's functions that this model really calls, by name, with gradients that are right."""
+    from minigpt.own_gradients import remarks
+    from minigpt.parts import blaming, learning
+    work = learning(job.model, job.objective, job.batches, job.config.train)
+    functions = called_functions(args.mine, functions, work)
     if job.run is not None and sorted(functions) != list(job.config.mine):
         raise InputError(f"the run was trained with these functions of yours: {', '.join(job.config.mine) or 'none'}; "
                          f"now they are: {', '.join(functions) or 'none'}; --mine must stay as it was")
+    if functions and args.check:
+        with blaming(args.mine, always=True):
+            print(*remarks(functions, job.model, job.objective, job.batches(0)[0], job.config.train.seed), sep="\n")
     return functions
 
 
-def _verdict(job, out):
-    nats, bits, tokens, characters = job.quality()
+def _verdict(job, args, quality):
+    nats, bits, tokens, characters = quality
     first = " ".join(job.corpus.train[0].split()[:2])[:20].lstrip("-")
     while len(job.tokenizer.encode(first)) > job.config.model.context_length:
         first = first[:-1]
     return (f"validation: {bits:.3f} bits per character, {nats:.3f} nats per token ({characters:,} characters, "
             f"{tokens:,} tokens)\nlet it write:\n"
-            f"  python -m minigpt generate --model {shlex.quote(out)} --prompt {shlex.quote(first)}")
+            f"  python -m minigpt generate --model {shlex.quote(args.out)}{_mine(args)} --prompt {shlex.quote(first)}")

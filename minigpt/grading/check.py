@@ -3,11 +3,12 @@ import dis
 import re
 import traceback
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minigpt.errors import InputError
 from minigpt.grading.compare import same
 from minigpt.grading.contract import contract, mistakes, run_contract, run_test
+from minigpt.grading.keep import keep
 from minigpt.grading.op import Op, implementations
 
 
@@ -19,6 +20,7 @@ class Verdict:
     likely: str = ""        # the sentence of the mistake that gives the same answers
     unwritten: tuple = ()   # functions that are still stubs
     partial: bool = False   # a forward without its backward
+    kept: str = ""          # where the functions were kept
 
     def __bool__(self):
         return not self.unwritten and all(o.status in ("passed", "skipped") for o in self.outcomes)
@@ -37,14 +39,15 @@ def check(concept, forward=None, backward=None, *, torch=None, **functions):
     with forward alone (it may return just y) the gradient is not asked for.
     torch: or your PyTorch function, whose gradient PyTorch derives.
     functions: other functions of the room by name, such as check("generation", sample=my_sample).
-    Returns a Verdict, which prints itself.
+    Returns a Verdict, which prints itself. What passes is kept in the folder my/, for `train --mine`.
     Raises InputError for a concept that has no contract.
     """
     given = {f"{concept}_forward": forward, f"{concept}_backward": backward, concept: torch}
     functions |= {name: function for name, function in given.items() if function is not None}
     if not functions:
         raise InputError(f"check({concept!r}) needs your function: check({concept!r}, forward, backward)")
-    return check_functions(concept, functions, is_torch=torch is not None)
+    verdict = check_functions(concept, functions, is_torch=torch is not None)
+    return replace(verdict, kept=keep(concept, functions)) if verdict else verdict
 
 
 def check_functions(concept, functions, *, is_torch=False):
@@ -79,19 +82,42 @@ def _without_gradient_tests(concept, outcomes):
 
 
 def diagnose(concept, outcomes):
-    """The sentence of the mistake that answers the failed tests as these outcomes do: the first, and most others."""
+    """The sentence of the mistake that answers the failed tests as these outcomes do: the first, and most others.
+
+    Of two that do so equally well it is the one that fails the same tests. A mistake that answers by chance never
+    answers twice alike: it is known by failing the same tests, and no other.
+    """
     failed = [o for o in outcomes if o.status == "failed" and o.log][:5]
-    cases = dict(contract(concept))
-    best, says = 0, ""
-    for mistake in mistakes(concept) if failed else ():
-        alike = 0
-        for o in failed:
-            alike += _same_answers(run_test(o.test, cases[o.test], mistake.op), o)
-            if alike == 0:                             # not even the first: it is another mistake
-                break
-        if alike > best:
-            best, says = alike, mistake.says
-    return says
+    bank = mistakes(concept) if failed else []
+    alike = {mistake: _n_alike(mistake, failed) for mistake in bank}
+    best = [mistake for mistake in bank if alike[mistake] == max(alike.values()) > 0]
+    if len(best) == 1:
+        return best[0].says
+    apart = {mistake: _n_apart(mistake, outcomes) for mistake in best or bank if best or _is_random(mistake, failed[0])}
+    likely = min(apart, key=apart.get, default=None)
+    return likely.says if likely and (best or apart[likely] == 0) else ""
+
+
+def _n_alike(mistake, failed):
+    """How many of these tests a mistake answers as they were answered; 0 if not even the first."""
+    cases, n = dict(contract(mistake.op.concept)), 0
+    for o in failed:
+        n += _same_answers(run_test(o.test, cases[o.test], mistake.op), o)
+        if n == 0:
+            break
+    return n
+
+
+def _n_apart(mistake, outcomes):
+    """How many tests end otherwise for a mistake."""
+    theirs = run_contract(mistake.op.concept, mistake.op)
+    return sum(a.status != b.status != "skipped" for a, b in zip(theirs, outcomes, strict=True))
+
+
+def _is_random(mistake, outcome):
+    """Whether a mistake answers a test otherwise each time."""
+    case = dict(contract(mistake.op.concept))[outcome.test]
+    return not _same_answers(*(run_test(outcome.test, case, mistake.op) for _ in range(2)))
 
 
 def is_stub(function):
@@ -127,6 +153,8 @@ def _lines(verdict):
         yield f"It answers like this mistake: {verdict.likely}."
     if verdict.partial:
         yield "The gradient was not asked for: give your backward as well when you have one."
+    if verdict.kept:
+        yield verdict.kept
 
 
 def _sentence(test):

@@ -1,7 +1,7 @@
 """One implementation of one concept as functions on NumPy arrays, whatever it is written in."""
 import importlib
-import types
 import unittest
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -149,6 +149,6 @@ def _out(value):
         return tuple(_out(v) for v in value)
     if isinstance(value, dict):
         return {key: _out(v) for key, v in value.items()}
-    if isinstance(value, types.GeneratorType):
+    if isinstance(value, Iterator):                    # of tokens
         return list(value)
     return value
