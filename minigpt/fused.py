@@ -14,7 +14,7 @@ from minigpt.attention import attention as attention_spelled_out
 from minigpt.dropout import dropout as dropout_spelled_out
 from minigpt.embedding import embedding as embedding_spelled_out
 from minigpt.fused_gradients import ReluSquared, RMSNorm, Rope
-from minigpt.muon import of_one_shape
+from minigpt.muon import JORDAN, of_one_shape
 from minigpt.rope import rope as rope_spelled_out
 
 
@@ -138,20 +138,21 @@ def silu(x):
 
 
 @contains()
-def orthogonalise(g, steps=5):
+def orthogonalise(g, steps=5, polynomials=JORDAN):
     """torch.baddbmm, which multiplies, scales and adds in one pass over a batch of matrices."""
     is_tall = g.shape[-2] > g.shape[-1]
     X = g.reshape(g.shape[:-2].numel(), *g.shape[-2:])                                            # (N,rows,columns)
     X = X.mT if is_tall else X
     X = X / torch.linalg.matrix_norm(X, keepdim=True).clamp(min=1e-7)
-    for _ in range(steps):
+    for step in range(steps):
+        a, b, c = polynomials[min(step, len(polynomials) - 1)]
         A = X @ X.mT                                                                              # (N,rows,rows)
-        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=-4.7750, alpha=2.0315), X, beta=3.4445)
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=b, alpha=c), X, beta=a)
     return (X.mT if is_tall else X).reshape(g.shape)
 
 
 @contains("orthogonalise")
-def muon(params, gradients, ms, *, lr, momentum=0.95, weight_decay=0.0):
+def muon(params, gradients, ms, *, lr, momentum=0.95, weight_decay=0.0, **iteration):
     """Muon with each equation for all matrices in one call. It writes into params and ms, and returns them.
 
     Under torch.no_grad() if they are parameters of a module.
@@ -164,7 +165,7 @@ def muon(params, gradients, ms, *, lr, momentum=0.95, weight_decay=0.0):
     ahead = torch._foreach_lerp(gradients, ms, momentum)
     torch._foreach_mul_(params, 1 - lr * weight_decay)
     for places in of_one_shape(ahead):
-        os = orthogonalise(torch.stack([ahead[i] for i in places]))                               # (N,rows,columns)
+        os = orthogonalise(torch.stack([ahead[i] for i in places]), **iteration)                  # (N,rows,columns)
         scale = math.sqrt(max(1, os.shape[-2] / os.shape[-1]))
         torch._foreach_add_([params[i] for i in places], os.unbind(), alpha=-lr * scale)
     return params, ms

@@ -6,7 +6,7 @@ import torch
 
 from minigpt.errors import InputError
 from minigpt.evaluation import device_of
-from minigpt.muon import Muon
+from minigpt.muon import POLAR_EXPRESS, Muon
 from minigpt.optimisers import AdamW, clip_gradients, decay_groups, warmup_cosine
 from minigpt.schedules import warmup_constant, warmup_linear
 
@@ -104,7 +104,8 @@ def new_optimisers(model, config):
     found = {"adamw": AdamW(decay_groups(rest, config.weight_decay), lr=config.lr, beta1=config.beta1,
                             beta2=config.beta2, eps=config.eps)}
     if muon:
-        found["muon"] = Muon(muon.values(), lr=config.muon_lr, weight_decay=config.weight_decay)
+        found["muon"] = Muon(muon.values(), lr=config.muon_lr, weight_decay=config.weight_decay,
+                             steps=len(POLAR_EXPRESS), polynomials=POLAR_EXPRESS)
     return found
 
 

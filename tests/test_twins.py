@@ -8,14 +8,14 @@ from minigpt.evaluation import next_token
 from minigpt.learner import Learner
 from minigpt.reference import optimisers as reference
 from minigpt.reference.causal_lm import causal_lm_backward, causal_lm_forward
-from minigpt.reference.muon import muon
+from minigpt.reference.muon import POLAR_EXPRESS, muon
 from minigpt.reference.schedules import warmup_constant, warmup_linear
 from minigpt.reference.transformer import transformer_backward, transformer_forward
 from minigpt.transformer import Transformer
 
 STEPS, WARMUP = 30, 5
 SIZE = {"vocab_size": 17, "context_length": 8, "n_layer": 2, "n_head": 2, "d_model": 8}
-MUON = {"optimiser": "muon", "muon_lr": 0.02, "schedule": "linear"}
+MUON = {"optimiser": "muon", "muon_lr": 0.005, "schedule": "linear"}     # at 0.02 so small a model turns chaotic
 CONFIGS = {
     "gpt2": (TransformerConfig(**SIZE), {}),
     "untied, exact gelu": (TransformerConfig(**SIZE | {"n_layer": 1, "n_head": 4, "tied_embeddings": False},
@@ -57,7 +57,8 @@ def train_numpy(params, config, settings):
             for values, changed in zip((params, ms, vs), new, strict=True):
                 values |= dict(zip(names, changed, strict=True))
         given = [[values[n] for n in by_muon] for values in (params, gradients, ms)]
-        new = muon(*given, lr=rate(step, settings.muon_lr, steps=STEPS, warmup=WARMUP), weight_decay=0.1)
+        new = muon(*given, lr=rate(step, settings.muon_lr, steps=STEPS, warmup=WARMUP),
+                   weight_decay=0.1, steps=3, polynomials=POLAR_EXPRESS)
         for values, changed in zip((params, ms), new, strict=True):
             values |= dict(zip(by_muon, changed, strict=True))
         losses.append(float(loss))

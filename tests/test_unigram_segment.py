@@ -38,6 +38,16 @@ def assert_refused(op, word, log_p):
                    answer, ValueError)
 
 
+def assert_cut(op, word, log_p, expected):
+    try:
+        pieces = op.call("unigram_segment", word, log_p)
+    except ValueError:
+        op.record("ValueError")
+        raise Mismatch(f"{word!r} can be cut into {expected!r}: got a ValueError", "pieces", ValueError,
+                       expected) from None
+    assert_pieces(pieces, expected, f"pieces of {word}")
+
+
 def all_cuts(word):
     for marks in itertools.product([False, True], repeat=max(len(word) - 1, 0)):
         borders = [0, *(i for i, mark in enumerate(marks, 1) if mark), len(word)]
@@ -83,6 +93,11 @@ def test_one_piece_and_no_piece(op):
 def test_a_dead_end_is_avoided(op):
     # a alone leads nowhere, however probable it is: no piece starts with b
     assert_pieces(op.call("unigram_segment", "abc", {"a": -0.1, "ab": -9.0, "c": -9.0}), ["ab", "c"], "pieces of abc")
+
+
+def test_a_beginning_that_cannot_be_cut_does_not_stop_the_word(op):
+    assert_cut(op, "abc", {"ab": -1.0, "c": -1.0}, ["ab", "c"])
+    assert_cut(op, "abc", {"ab": -3.0, "bc": -0.5, "c": -3.0}, ["ab", "c"])          # a is no piece: bc cannot be used
 
 
 @pytest.mark.parametrize(("word", "log_p"), [

@@ -88,6 +88,29 @@ def impossible_word_returned(word, log_p):
         return [word]
 
 
+@mistake("unigram_segment", "a beginning that no pieces make up counts as worth 0; it is worth -∞ (tokenizer, 7)")
+def impossible_beginning_is_free(word, log_p):
+    best, start = [0.0] * (len(word) + 1), [0] * (len(word) + 1)
+    for t in range(1, len(word) + 1):
+        cuts = [(best[s] + log_p[word[s:t]], s) for s in range(t) if word[s:t] in log_p]
+        best[t], start[t] = max(cuts, default=(0.0, 0))
+    if word and not cuts:
+        raise ValueError(f"no pieces make up {word!r}")
+    pieces, t = [], len(word)
+    while t > 0:
+        pieces.append(word[start[t]:t])
+        t = start[t]
+    return pieces[::-1]
+
+
+@mistake("unigram_segment", "a word is refused as soon as one of its beginnings cannot be cut; a longer one may be "
+                            "(tokenizer, 7)")
+def impossible_beginning_refused(word, log_p):
+    for t in range(len(word) + 1):
+        right(word[:t], log_p)
+    return right(word, log_p)
+
+
 @mistake("unigram_segment", "every cut is tried, and each letter more doubles them: keep the best cut of each "
                             "beginning (tokenizer, 7)")
 def every_cut_is_tried(word, log_p):
