@@ -76,6 +76,13 @@ def maximum_not_subtracted(logits, targets, smoothing):
     return -(cache[1] * np.log(p)).sum() / len(p), cache
 
 
+@mistake("label_smoothing_forward", "log of softmax loses tiny probabilities: log 0 is -inf; take -log p as in (2) of "
+                                    "cross-entropy")
+def log_of_softmax(logits, targets, smoothing):
+    _, (p, q) = label_smoothing_forward(logits, targets, smoothing)
+    return -(q * np.log(p)).sum() / len(p), (p, q)
+
+
 @mistake("label_smoothing_forward", "the logits are written over: an input must be left as it was")
 def writes_into_the_input(logits, targets, smoothing):
     result = label_smoothing_forward(logits.copy(), targets, smoothing)
@@ -93,6 +100,19 @@ def hard_target_in_the_gradient(dy, cache):
 def others_do_not_pull(dy, cache):
     p, q = cache
     return (p - q * np.eye(p.shape[1])[q.argmax(axis=1)]) * (dy / len(p))
+
+
+@mistake("label_smoothing_backward", "each -log p moves with its own score only; all scores of a row move it ((4) of "
+                                     "cross-entropy)")
+def own_score_only(dy, cache):
+    p, q = cache
+    return q * (p - 1) * (dy / len(p))
+
+
+@mistake("label_smoothing_backward", "this is the gradient with respect to p; the scores come before the softmax")
+def gradient_of_the_probabilities(dy, cache):
+    p, q = cache
+    return -q / p * (dy / len(p))
 
 
 @mistake("label_smoothing_backward", "the gradient is not divided by the number of rows N (equation 2)")
