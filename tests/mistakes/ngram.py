@@ -24,6 +24,11 @@ def nats(ids, first, table):
     return -np.log(steps(ids, first, table)).sum()
 
 
+@mistake("text_bits", "the sign is the other way round: a surprise is -log2 p, never negative (equation 3)")
+def sign_turned_around(ids, first, table):
+    return np.log2(steps(ids, first, table)).sum()
+
+
 @mistake("text_bits", "the probabilities are multiplied first; of a long text the product is rounded to 0. "
                       "Add the logarithms (equation 3)")
 def logarithm_of_the_product(ids, first, table):
@@ -50,11 +55,6 @@ def mean(ids, first, table):
 def expected_value(ids, first, table):
     p = steps(ids, first, table)
     return -(p * np.log2(p)).sum()
-
-
-@mistake("text_bits", "every character is priced as the first one; after it the table decides (equation 2)")
-def all_priced_as_first(ids, first, table):
-    return -np.log2(first[ids]).sum()
 
 
 @mistake("text_bits", "a small number is added to each probability, which hides that a step is impossible; "
@@ -85,6 +85,12 @@ def rows_are_what_follows(ids, V):
 def columns_sum_to_one(ids, V):
     counts = pairs(ids, V)
     return counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)
+
+
+@mistake("bigram", "column b is divided by the sum of row b; keepdims=True makes each sum divide its row (equation 5)")
+def sums_without_their_axis(ids, V):
+    counts = pairs(ids, V)
+    return counts / np.maximum(counts.sum(axis=-1), 1)
 
 
 @mistake("bigram", "the whole table sums to 1: the probability of a pair, not of b after a (equation 5)")
@@ -175,6 +181,13 @@ def divided_by_n_and_u(counts, lower, d):
     return np.where(n > 0, (np.maximum(counts - d, 0) + d * u * lower) / np.maximum(n + u, 1), lower)
 
 
+@mistake("absolute_discounting", "what was taken goes only to those with a count of 0, so the row falls short of 1; "
+                                 "all get a part of it (equation 8)")
+def given_only_where_the_count_is_0(counts, lower, d):
+    n, u = sums(counts)
+    return np.where(n > 0, np.where(counts > 0, counts - d, d * u * lower) / np.maximum(n, 1), lower)
+
+
 @mistake("absolute_discounting", "a share d of each count is taken; take the same d from every count (equation 8)")
 def a_share_of_each_count(counts, lower, d):
     n, _ = sums(counts)
@@ -185,9 +198,3 @@ def a_share_of_each_count(counts, lower, d):
 def discounted_without_a_context(counts, lower, d):
     n, u = sums(counts)
     return (np.maximum(counts - d, 0) + d * u * lower) / n
-
-
-@mistake("absolute_discounting", "the counts of all rows are added up; each row has its own n and u (equation 8)")
-def discounted_for_all(counts, lower, d):
-    u = (counts > 0).sum()
-    return (np.maximum(counts - d, 0) + d * u * lower) / counts.sum()
