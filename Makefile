@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test quick lessons check-lessons bench lint
+.PHONY: demo test quick mutants lessons check-lessons bench lint
 
 demo: $(READY)          ## text -> tokenizer -> GPT -> writing, beside honest baselines; 5 minutes
 	$(PY) -m minigpt demo
@@ -14,6 +14,9 @@ test: $(READY)          ## every test
 
 quick: $(READY)         ## the tests that are not slow
 	$(PY) -m pytest -m "not slow"
+
+mutants: $(READY)       ## proof by mutation: breaks the NumPy versions line by line, and counts what their tests notice
+	$(PY) tests/mutation.py
 
 lessons: $(READY)       ## lessons/*.md -> notebooks/*.ipynb, executed
 	$(PY) lessons/build.py

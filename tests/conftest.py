@@ -26,7 +26,7 @@ def pytest_configure(config):
 def pytest_generate_tests(metafunc):
     if "op" not in metafunc.fixturenames:
         return
-    concept = metafunc.module.__name__.removeprefix("test_")
+    concept = getattr(metafunc.module, "CONCEPT", metafunc.module.__name__.removeprefix("test_"))
     mine = getattr(metafunc.config, "mine", None)
     ops = implementations(concept) if mine is None else [mine_op(mine, concept)]
     metafunc.parametrize("op", [op for op in ops if op], ids=lambda op: op.name)

@@ -79,6 +79,12 @@ def test_it_agrees_with_pytorch(op):
     assert_close(named(op.run(inputs, np.array(0.7))), named(PYTORCH.run(inputs, np.array(0.7))), "result")
 
 
+def test_large_scores_do_not_overflow(op):
+    loss, (dlogits,) = op.run((np.array([[[1e4, -1e4], [-1e4, -1e4]]]), np.array([[0, 1, 1]])), ONE)
+    assert_close(loss, (2e4 + math.log(2)) / 2, "loss")
+    assert_close(dlogits, np.array([[[0.5, -0.5], [0.25, -0.25]]]), "dlogits")
+
+
 @pytest.mark.parametrize("ignore_index", [-100, 0])
 def test_with_ignored_targets_it_agrees_with_pytorch(op, ignore_index):
     logits, ids = example(3, 6, 5)

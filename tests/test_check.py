@@ -1,5 +1,6 @@
 """check() answers a student: what holds, what does not, and which mistake it looks like."""
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -56,7 +57,7 @@ def test_a_stub_beside_a_right_function_does_not_hide_it_and_is_no_pass():
     verdict = check("softmax", own_softmax, softmax_backward)
     assert not verdict
     assert "softmax_backward: your turn" in str(verdict)
-    assert "12 of 12" in str(verdict) or "13 of 13" in str(verdict)
+    assert re.search(r"softmax: (\d+) of \1 checks hold", str(verdict))
 
 
 def test_a_wrong_shape_is_said_with_both_shapes():

@@ -99,6 +99,11 @@ def test_no_ids_give_no_rows_and_a_gradient_of_zero(op):
     assert_close(got, {"y": np.zeros((2, 0, 3)), "dweight": np.zeros((4, 3))}, "result")
 
 
+def test_large_and_tiny_values_come_back_as_they_are(op):
+    weight = np.array([[1e300, -1e-300], [-np.inf, 0.0]])
+    assert_close(op.forward((np.array([1, 0]), weight)), weight[::-1])
+
+
 def test_strided_and_expanded_arrays_give_the_same(op):
     ids, weight, dy = some_ids(6, 8, V=5).T[::2], values(10, 6)[::2, ::3], values(1, 6, 2, seed=1)
     expanded = np.lib.stride_tricks.as_strided(dy, (4, 6, 2), (0, *dy.strides[1:]))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from minigpt.gradcheck import numerical_gradient
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, untouched
 from minigpt.reference.feed_forward import feed_forward_backward, feed_forward_forward
 
 
@@ -91,12 +91,34 @@ def test_no_positions_give_no_positions(op):
 
 def test_inputs_are_left_untouched(op):
     x, dy, params = normal(2, 3, 4), normal(2, 3, 4, seed=9), parameters(4, 6)
-    before = x.copy(), dy.copy(), {key: p.copy() for key, p in params.items()}
-    op.run((x, params), dy)
-    assert_close(x, before[0], "x, afterwards,")
-    assert_close(dy, before[1], "dy, afterwards,")
-    assert_close({key: np.asarray(p.detach() if hasattr(p, "detach") else p) for key, p in params.items()},
-                 before[2], "params, afterwards,")
+    with untouched(x=x, dy=dy, params=params):
+        op.run((x, params), dy)
+
+
+def test_a_single_position_of_a_single_feature_has_an_output(op):
+    params = {"up.weight": np.full((1, 1), 3.0), "down.weight": np.full((1, 1), 0.5)}
+    y, (dx, _) = op.run((np.full((1, 1, 1), 2.0), params), np.ones((1, 1, 1)), activation="relu_squared")
+    assert_close(y, np.full((1, 1, 1), 18.0))              # 1/2 (3 * 2)^2
+    assert_close(dx, np.full((1, 1, 1), 18.0), "dx")       # 1/2 * 2 (3 * 2) * 3
+
+
+@pytest.mark.parametrize("activation", ["gelu", "gelu_tanh", "relu_squared", "swiglu"])
+def test_large_values_pass_or_are_stopped_and_do_not_overflow(op, activation):
+    one = {f"{name}.weight": np.ones((1, 1)) for name in ("up", "gate", "down")[::1 if activation == "swiglu" else 2]}
+    y, (dx, _) = op.run((np.array([[[1e4], [-1e4]]]), one), np.ones((1, 2, 1)), activation=activation)
+    squares = activation in ("relu_squared", "swiglu")
+    assert_close(y, np.array([[[1e8 if squares else 1e4], [0]]]))
+    assert_close(dx, np.array([[[2e4 if squares else 1], [0]]]), "dx")
+
+
+def test_strided_arrays_give_the_same(op):
+    x, params = normal(4, 3, 6).swapaxes(0, 2), {key: p.T for key, p in parameters(6, 4, bias=False).items()}
+    y, (dx, dparams) = op.run((x[::2], params), x[1::2])
+    expected, cache = feed_forward_forward(x[::2].copy(), {key: p.copy() for key, p in params.items()})
+    assert_close(y, expected)
+    dx_expected, dparams_expected = feed_forward_backward(x[1::2].copy(), cache)
+    assert_close(dx, dx_expected, "dx")
+    assert_close(dparams, dparams_expected, "dparams")
 
 
 def test_float32_stays_float32(op):

@@ -95,6 +95,11 @@ def test_no_rows_give_no_rows_and_gradients_of_zero(op):
     assert_close(named(op.run(inputs, dy)), expected, "result")
 
 
+def test_large_and_tiny_values_are_multiplied_alike(op):
+    y = op.forward((np.array([[1e150, 2e-150]]), np.array([[1e-150, 1e150], [1e150, 0.0]]), np.zeros(2)))
+    assert_close(y, np.array([[3.0, 1e300]]))
+
+
 def test_strided_and_expanded_arrays_give_the_same(op):
     inputs = values(6, 4).T, values(12, 6, seed=1)[::4], values(3, seed=2)
     dy = np.broadcast_to(values(1, 3, seed=3), (4, 3)).copy()

@@ -75,6 +75,11 @@ def test_no_rows_give_no_rows(op):
     assert y.shape == dx.shape == (0, 4)
 
 
+def test_in_the_reference_rows_without_scores_are_rows_without_probabilities():
+    y, cache = softmax_forward(np.zeros((3, 0)))
+    assert y.shape == softmax_backward(y, cache).shape == (3, 0)
+
+
 def test_strided_and_expanded_arrays_give_the_same(op):
     x, dy = scores(6, 4), scores(1, 6, seed=1)
     strided = x.T
@@ -91,6 +96,10 @@ def test_inputs_are_left_untouched(op):
     op.run((x,), dy)
     assert_close(x, before[0], "x, afterwards,")
     assert_close(dy, before[1], "dy, afterwards,")
+
+
+def test_float32_stays_float32(op):
+    assert op.forward((scores(3, 4).astype(np.float32),)).dtype == np.float32     # dx may be float64: from np.eye, say
 
 
 @hypothesis.given(rows=st.integers(1, 5), columns=st.integers(1, 40), seed=st.integers(0, 9))

@@ -1,4 +1,6 @@
 """Comparing arrays: tolerances, set once, and failures that say what was expected."""
+import contextlib
+import copy
 from collections import namedtuple
 
 import numpy as np
@@ -76,6 +78,26 @@ def assert_close(got, expected, what="y", tolerance=None):
     where = f"{what}{list(worst)}" if worst else what
     raise Mismatch(f"{where}: expected {expected[worst]:.6g}, got {got[worst]:.6g} "
                    f"({int((~close).sum())} of {close.size} values differ)", what, got, expected)
+
+
+@contextlib.contextmanager
+def untouched(**arrays):
+    """Raise Mismatch unless arrays (or dicts of them), given by name, are afterwards what they were before."""
+    before = copy.deepcopy(arrays)
+    yield
+    for name, array in arrays.items():
+        assert_close(array, before[name], f"{name}, afterwards,")
+
+
+@contextlib.contextmanager
+def refused(what, *kinds):
+    """Raise Mismatch unless what is done here raises one of these exceptions, ValueError if none is named."""
+    kinds = kinds or (ValueError,)
+    try:
+        yield
+    except kinds:
+        return
+    raise Mismatch(f"{what}: expected a {kinds[0].__name__}, there was none", what, "no refusal", kinds[0].__name__)
 
 
 def same(a, b):

@@ -25,13 +25,23 @@ Mistake = namedtuple("Mistake", "name says op")
 
 
 def contract(concept):
-    """The contract of a concept: (name, function of op) for each of its tests, in the order of the file."""
-    module = _import_from_tests(f"test_{concept}")
+    """The contract of a concept: (name, function of op) for each of its tests, in the order of the files."""
     cases = []
-    for name, function in vars(module).items():
-        if name.startswith("test_") and "op" in inspect.signature(function).parameters and not _is_slow(function):
+    for name, function in contract_tests(concept).items():
+        if "op" in inspect.signature(function).parameters and not _is_slow(function):
             cases += [(name + suffix, _bind(function, values)) for suffix, values in _parameters(function)]
     return cases
+
+
+def contract_tests(concept):
+    """{name: test} of tests/test_X.py, and before them those of the files that it names: ALSO = ["test_Y"].
+
+    Such a file says whose contract it is a part of: CONCEPT = "X".
+    """
+    module = _import_from_tests(f"test_{concept}")
+    modules = [*map(_import_from_tests, getattr(module, "ALSO", [])), module]
+    found = [(name, test) for each in modules for name, test in vars(each).items() if name.startswith("test_")]
+    return {name: test for name, test in found if callable(test)}
 
 
 def run_contract(concept, op, *, until_failed=False):

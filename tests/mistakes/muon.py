@@ -1,7 +1,7 @@
 """Wrong answers to orthogonalise and muon."""
 import numpy as np
 
-from minigpt.reference.muon import muon, orthogonalise
+from minigpt.reference.muon import JORDAN, muon, orthogonalise
 from mistakes import mistake
 
 
@@ -126,7 +126,7 @@ def steps(params, gradients, ms, *, lr, momentum=0.95, weight_decay=0.0, scale=s
     return [p - lr * (o + weight_decay * decayed(p, o)) for p, o in zip(params, os, strict=True)], ms
 
 
-@mistake("muon", "the running mean itself is orthogonalised: the look one step ahead is missing (equation 5)")
+@mistake("muon", "the running mean itself is orthogonalised: from the new mean, look one step ahead (equation 5)")
 def no_look_ahead(*lists, **options):
     return steps(*lists, **options, ahead=lambda m, g, momentum: m)
 
@@ -139,15 +139,6 @@ def momentum_unused(*lists, **options):
 @mistake("muon", "the look ahead weighs the gradient in full; it is (1 - momentum) g once more (equation 5)")
 def gradient_in_full_ahead(*lists, **options):
     return steps(*lists, **options, ahead=lambda m, g, momentum: momentum * m + g)
-
-
-@mistake("muon", "the look ahead starts from the mean of before; it starts from the new one (equation 5)")
-def ahead_of_the_old_mean(params, gradients, ms, **options):
-    _, new_ms = muon(params, gradients, ms, **options)
-    momentum = options.get("momentum", 0.95)
-    ahead = [m - (1 - momentum) * g for m, g in zip(new_ms, gradients, strict=True)]     # momentum times the old
-    return steps(params, gradients, [a / momentum if momentum else a for a in ahead], **options,
-                 ahead=lambda m, g, momentum: m)[0], new_ms
 
 
 @mistake("muon", "the gradient enters the mean in full, so the mean grows; its share is 1 - momentum (equation 4)")
@@ -261,3 +252,13 @@ def writes_into_params(params, gradients, ms, **options):
     for p, new in zip(params, answer[0], strict=True):
         p[...] = new
     return answer
+
+
+@mistake("orthogonalise", "every step takes the first polynomial; each has its own, later steps the last (equation 3)")
+def first_polynomial_only(g, steps=5, polynomials=JORDAN):
+    return orthogonalise(g, steps, polynomials[:1])
+
+
+@mistake("muon", "steps and polynomials do not reach orthogonalise (equation 6)")
+def iteration_not_passed_on(*lists, steps=5, polynomials=JORDAN, **options):
+    return muon(*lists, **options)
