@@ -135,7 +135,7 @@ PRESETS = {
               "positions": "rope", "feed_forward": "swiglu", "bias": False},
     # our quickest on a CPU, at the size of gpt2-nano; RECIPES has how it is trained
     "fast": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "norm": "rms_norm", "positions": "rope",
-             "query_key_norm": True, "feed_forward": "relu_squared", "bias": False, "zero_init": True},
+             "query_key_norm": True, "feed_forward": "swiglu", "bias": False, "zero_init": True},
 }
 
 # how a preset is trained, where that differs from the defaults of TrainConfig

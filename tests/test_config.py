@@ -71,7 +71,7 @@ def test_muon_gets_the_matrices_of_the_blocks_and_adamw_all_the_rest():
              for kind, optimiser in optimisers.items()}
     assert given["adamw"] | given["muon"] == set(names.values())
     assert {name for name in given["adamw"] if "norm" not in name} == {"token_embedding.weight", "output.weight"}
-    assert len(given["muon"]) == 4 * 6
+    assert len(given["muon"]) == 4 * 7
     assert not given["adamw"] & given["muon"]
     assert set(new_optimisers(model, TrainConfig(steps=5))) == {"adamw"}
 
@@ -82,4 +82,4 @@ def test_a_wrapped_model_s_blocks_are_found_too():
             super().__init__()
             self.trunk = Transformer(preset("fast", vocab_size=10))
 
-    assert len(new_optimisers(Wrapped(), recipe("fast", steps=5))["muon"].param_groups[0]["params"]) == 4 * 6
+    assert len(new_optimisers(Wrapped(), recipe("fast", steps=5))["muon"].param_groups[0]["params"]) == 4 * 7

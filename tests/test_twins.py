@@ -23,7 +23,7 @@ CONFIGS = {
     "norm after, constant rate": (TransformerConfig(**SIZE, norm_position="post"), {"schedule": "constant"}),
     "llama": (preset("llama", **SIZE | {"n_kv_head": 1}), {}),
     "fast": (preset("fast", **SIZE), MUON),
-    "fast, untied": (preset("fast", **SIZE, tied_embeddings=False), MUON),
+    "fast, untied": (preset("fast", **SIZE, feed_forward="relu_squared", tied_embeddings=False), MUON),
     "gpt2 by muon": (TransformerConfig(**SIZE), MUON),
 }
 SCHEDULES = {

@@ -1,4 +1,5 @@
 """One implementation of one concept as functions on NumPy arrays, whatever it is written in."""
+import copy
 import importlib
 import unittest
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 
 from minigpt.bridge import as_gradients, check_gradients
-from minigpt.grading.compare import Unasked
+from minigpt.grading.compare import Unasked, assert_close
 
 
 class Op:
@@ -66,7 +67,11 @@ class Op:
         y, cache = _with_cache(self.get(f"{name}_forward")(*inputs, **options))
         if f"{name}_backward" not in self.functions:
             return y, tuple(Unasked() for x in inputs if _is_float(x))
-        gradients = as_gradients(self.get(f"{name}_backward")(self._in_one(dy), cache))
+        backward, dy = self.get(f"{name}_backward"), self._in_one(dy)
+        gradients = copy.deepcopy(as_gradients(backward(dy, cache)))
+        again = as_gradients(backward(dy, cache))
+        for first, second in zip(gradients, again, strict=True):
+            assert_close(second, first, f"a gradient of {name}_backward, called twice with one dy and cache,")
         try:
             check_gradients(gradients, [_shape(x) for x in inputs if _is_float(x)], f"{name}_backward")
         except ValueError as error:

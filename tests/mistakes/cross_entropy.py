@@ -147,3 +147,18 @@ def ignored_rows_get_a_gradient(dy, cache):
 @mistake("cross_entropy_backward", "dy is left out (equation 5)")
 def without_dy(dy, cache):
     return cross_entropy_backward(1.0, cache)
+
+
+@mistake("cross_entropy_backward", "ignored rows keep p; their whole row is 0, not the part of the target alone (5)")
+def ignored_rows_keep_p(dy, cache):
+    share = dy / n_counted(cache)
+    return (cache.e / cache.total * share).reshape(cache.shape) + np.where(
+        cache.counted.reshape(*cache.shape[:-1], 1),
+        cross_entropy_backward(dy, cache) - (cache.e / cache.total * share).reshape(cache.shape), 0)
+
+
+@mistake("cross_entropy_backward", "the backward writes into p of its cache, which then is no longer p: change a copy")
+def writes_into_the_cache(dy, cache):
+    dlogits = cross_entropy_backward(dy, cache)
+    cache.e[...] = (cache.e / cache.total * n_counted(cache) - cache.counted[:, None]) / 2
+    return dlogits

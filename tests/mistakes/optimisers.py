@@ -186,3 +186,8 @@ def whole_cosine(step, *, steps, warmup, lr, min_lr):
     if step < warmup or step >= steps:
         return warmup_cosine(step, steps=steps, warmup=warmup, lr=lr, min_lr=min_lr)
     return min_lr + (lr - min_lr) * (1 + math.cos(2 * math.pi * (step - warmup) / (steps - warmup))) / 2
+
+
+@mistake("adamw", "a step below 1 is not refused: it would divide by 0 (equations 3 and 4)")
+def step_below_1_not_refused(params, gradients, ms, vs, step, **options):
+    return adamw(params, gradients, ms, vs, max(step, 1), **options)
