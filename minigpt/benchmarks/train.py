@@ -32,12 +32,12 @@ def run(*, rounds=3, steps=None, picture=PICTURE):
     """Train both with as many seeds as rounds, print the curves and the ratio, draw a picture. Returns the ratios."""
     steps = STEPS | (steps or {})
     text, held_out, vocab_size = characters()
-    sample = validation_batches(held_out, T, 64, 10)
+    sample = validation_batches(held_out, T, 64, 6)
     models = {"plain": (preset("gpt2-nano", vocab_size=vocab_size, context_length=T, feed_forward="gelu", bias=False),
                         TrainConfig(steps=steps["plain"], batch_size=12, lr=1e-3, min_lr_ratio=0.1, beta2=0.99,
-                                    warmup=0.05, evaluate_every=max(1, steps["plain"] // 40))),
+                                    warmup=0.05, evaluate_every=max(1, steps["plain"] // 20))),
               "fast": (preset("fast", vocab_size=vocab_size, context_length=T),
-                       recipe("fast", steps=steps["fast"], batch_size=12, evaluate_every=max(1, steps["fast"] // 40)))}
+                       recipe("fast", steps=steps["fast"], batch_size=12, evaluate_every=max(1, steps["fast"] // 20)))}
     peak, curves = matmul_peak(), []
     for seed in range(rounds):
         for name, (model, settings) in models.items():
