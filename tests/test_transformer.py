@@ -187,6 +187,12 @@ def test_inputs_are_left_untouched(op):
         op.run((ids, params, small()), dlogits)
 
 
+def test_the_inputs_of_a_block_are_left_untouched(op):
+    params, x, dy = part(parameters(small()), "blocks.0."), normal(2, 5, 4), normal(2, 5, 4, seed=1)
+    with untouched(x=x, params=params, dy=dy):
+        op.run((x, params, small()), dy, function="block")
+
+
 def test_float32_stays_float32(op):
     params = {name: p.astype(np.float32) for name, p in parameters(CONFIGS["llama"]).items()}
     logits, (dparams,) = op.run((IDS, params, CONFIGS["llama"]), normal(2, 5, 7).astype(np.float32))

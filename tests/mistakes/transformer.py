@@ -9,6 +9,7 @@ from minigpt.reference.transformer import (
     block_backward,
     block_forward,
     norm_backward,
+    norm_forward,
     part,
     transformer_backward,
     transformer_forward,
@@ -127,3 +128,19 @@ def branches_in_parallel(dy, cache):
     dx, dparams = block_backward(dy, cache)
     _, dattention = multi_head_attention_backward(dy, cache.attention)
     return dx, dparams | whole("attention.", dattention)
+
+
+@mistake("block_forward", "x += a writes into the block's input, which is the cache of the block before: x = x + a")
+def writes_into_the_stream(x, params, config, **options):
+    y, cache = block_forward(x.copy(), params, config, **options)
+    x += y
+    return y, cache
+
+
+@mistake("block_forward", "the normed x replaces the stream: the branch reads norm(x), but its result is added to x")
+def normed_stream_kept(x, params, config, **options):
+    y, cache = block_forward(x, params, config, **options)
+    if config.norm_position == "post":
+        return y, cache
+    h, _ = norm_forward(x, params, "attention_norm", config)
+    return y - x + h, cache
