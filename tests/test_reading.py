@@ -151,7 +151,7 @@ CONCEPTS = [name.removesuffix("_forward") for path in sorted((listing.ROOT / "mi
 @pytest.mark.parametrize("concept", CONCEPTS)
 def test_every_part_of_the_model_can_be_put_side_by_side(concept):
     shown = side_by_side(concept)
-    assert len(shown.objects) == 3
+    assert len(shown.objects) == (2 if concept == "norm" else 3)       # PyTorch chooses the norm by its class
     ElementTree.fromstring(shown.html.replace("&nbsp;", " "))
 
 
