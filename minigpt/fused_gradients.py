@@ -1,7 +1,7 @@
 """What PyTorch has no fused CPU operator for, with its gradient written by hand: few passes over memory.
 
 Autograd keeps every intermediate of a spelled-out function and goes over each again on the way back. The same
-equations written as one forward and one backward, as in the NumPy files, take a half to a quarter of the passes.
+equations written as one forward and one backward, as in the NumPy files, take fewer passes.
 """
 import torch
 from torch.autograd.function import once_differentiable

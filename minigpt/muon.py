@@ -22,7 +22,7 @@ def orthogonalise(g, steps=5, polynomials=JORDAN):
     polynomial steep at 0 and later around 1. Five steps of (2) and (3) bring every singular value that is at
     least 0.0016 |g| between 0.68 and 1.21; a smaller one is multiplied by a^5 at most. With POLAR_EXPRESS each
     step has a polynomial of its own, the best for where the one before has left the singular values: three of them
-    bring all from 0.001 |g| on between 0.13 and 1.87, which is enough to learn as fast.
+    bring all from 0.001 |g| on between 0.13 and 1.87.
     g: (..., rows, columns), each matrix by itself. steps: of (2) and (3). polynomials: (a, b, c) of each step; the
     last are those of all further steps.
     Returns X, of the shape of g; a matrix of zeros stays 0.

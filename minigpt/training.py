@@ -94,8 +94,7 @@ class Books:
     """What is written down while a learner learns: time, records, checkpoints."""
 
     def __init__(self, learner, validation=(), run=None, records=(), state=None, log=None):
-        self.learner, self.validation, self.run, self.records = learner, validation, run, list(records)
-        self.log = log
+        self.learner, self.validation, self.run, self.records, self.log = learner, validation, run, list(records), log
         self.seconds = self.saved_at = 0.0             # of training; the same at the last checkpoint
         self.nats, self.targets, self.page_seconds = 0.0, 0, 0.0   # since the last record
         self._drawn = len(self.records)

@@ -7,6 +7,7 @@ import pytest
 
 import kernels._backend  # noqa: F401  decides the mode of Triton before triton is imported
 import minigpt.grading.contract  # noqa: F401  registers the profile
+from minigpt.errors import InputError
 from minigpt.grading.op import implementations
 from minigpt.mine import load_mine, mine_op
 
@@ -20,7 +21,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     if config.getoption("--mine"):
-        config.mine = load_mine(pathlib.Path(config.getoption("--mine")))
+        try:
+            config.mine = load_mine(pathlib.Path(config.getoption("--mine")))
+        except InputError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def pytest_generate_tests(metafunc):

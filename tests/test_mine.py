@@ -100,6 +100,15 @@ def test_pytest_mine_passes_a_right_file_and_runs_its_contracts_only(tmp_path):
 
 
 @pytest.mark.slow
+def test_pytest_mine_refuses_a_file_that_does_not_run_in_one_line(tmp_path):
+    done = pytest_mine(written(tmp_path, "def softmax_forward(x:"))
+    assert done.returncode == 4
+    said = (done.stdout + done.stderr).strip().splitlines()
+    assert len(said) == 1
+    assert "line 1: SyntaxError" in said[0]
+
+
+@pytest.mark.slow
 def test_pytest_mine_fails_a_wrong_file(tmp_path):
     done = pytest_mine(written(tmp_path, RIGHT.replace("y * (dy", "(dy")))
     assert done.returncode == 1

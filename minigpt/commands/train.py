@@ -42,7 +42,7 @@ def add_arguments(parser):
                         help="do not train our functions too, to draw your losses over ours")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
     parser.add_argument("--compile", action="store_true", help="with PyTorch's compiler, which needs one for C++; "
-                        "begins half a minute later or more, and gained 5%% when we measured it")
+                        "begins half a minute later or more, so it can pay off in long runs only")
     parser.add_argument("--log", choices=LOGS, help="hand the losses to this program too, if its package is there")
     add_config_flags(parser, TransformerConfig, "the model", skip=("causal",), vocab_size=VOCABULARY)
     add_config_flags(parser, TrainConfig, "the training (5 minutes, unless told otherwise)")
