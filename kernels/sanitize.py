@@ -25,6 +25,8 @@ import triton.language as tl
 from triton.runtime import interpreter
 from triton.runtime.errors import InterpreterError
 
+from kernels._backend import INTERPRETED
+
 Builder, Handle = interpreter.InterpreterBuilder, interpreter.TensorHandle
 Launch = namedtuple("Launch", "kernel grid constants")
 _original = {name: getattr(Builder, name) for name in (
@@ -54,8 +56,14 @@ class Meter:
 
 @contextlib.contextmanager
 def sanitized(*, bounds=True, races=True, poison=True, overflow=True, order=None):
-    """Watch every kernel launched inside; yields a Meter. Raises SanitizerError where a kernel does wrong."""
+    """Watch every kernel launched inside; yields a Meter. Raises SanitizerError where a kernel does wrong.
+
+    Raises RuntimeError where kernels are compiled: there is nothing to watch.
+    """
     global _session
+    if not INTERPRETED:
+        raise RuntimeError("sanitized() watches the interpreter, and here kernels are compiled; "
+                           "set TRITON_INTERPRET=1 before Python starts")
     builder = interpreter.interpreter_builder
     before = _session, builder.options, torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

@@ -9,7 +9,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 STANDARD = set(sys.stdlib_module_names)
 REFERENCE = sorted((ROOT / "minigpt/reference").glob("[a-z]*.py"))
 TORCH = [ROOT / "minigpt" / path.name for path in REFERENCE if (ROOT / "minigpt" / path.name).exists()]
+TILED = sorted((ROOT / "minigpt/reference/tiled").glob("[a-z]*.py"))
 KERNELS = sorted((ROOT / "kernels").glob("[a-z]*.py"))
+PROGRAMS = {"sanitize": {"numpy"}, "report": {"tqdm"}, "benchmark": {"tqdm", "matplotlib", "numpy"}}  # no kernels
 
 
 def imports(path):
@@ -27,7 +29,7 @@ def strangers(path, allowed):
             and not any(name == a or name.startswith(a + ".") for a in allowed)]
 
 
-@pytest.mark.parametrize("path", REFERENCE, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*REFERENCE, *TILED], ids=lambda p: f"{p.parent.stem}-{p.stem}")
 def test_a_numpy_room_imports_numpy_and_other_numpy_rooms_only(path):
     assert strangers(path, {"numpy", "regex", "minigpt.config", "minigpt.reference"}) == []
 
@@ -41,7 +43,11 @@ def test_a_torch_room_imports_torch_and_torch_rooms_but_neither_numpy_nor_the_ot
 
 @pytest.mark.parametrize("path", KERNELS, ids=lambda p: p.stem)
 def test_a_kernel_imports_torch_and_triton_only(path):
-    assert strangers(path, {"torch", "triton", "kernels"}) == []
+    assert strangers(path, {"torch", "triton", "kernels", *PROGRAMS.get(path.stem, ())}) == []
+
+
+def test_every_tiled_version_has_its_kernel():
+    assert [path.name for path in TILED if not (ROOT / "kernels" / path.name).exists()] == []
 
 
 def test_every_numpy_room_has_its_torch_twin():

@@ -18,7 +18,7 @@ from minigpt.grading.contract import _import_from_tests, _parameters, contract, 
 from minigpt.grading.op import implementations
 
 CONCEPTS = sorted(path.stem for path in pathlib.Path(__file__).parents[1].glob("minigpt/reference/[a-z]*.py"))
-NAMES = {"reference": "NumPy", "torch": "PyTorch", "fused": "fused", "triton": "Triton"}
+NAMES = {"reference": "NumPy", "torch": "PyTorch", "fused": "fused", "tiled": "tiled NumPy", "triton": "Triton"}
 JUDGE = r"agrees?_with_(?!the_reference)|library_(finds|agrees)"
 TWIN = r"agrees_with_the_reference"
 WORDS = {

@@ -7,7 +7,7 @@ from minigpt.grading.check import check_functions
 from minigpt.grading.contract import mistakes
 from minigpt.grading.op import implementations
 
-CONCEPTS = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("mistakes/[a-z]*.py"))
+CONCEPTS = sorted(p.stem for p in pathlib.Path(__file__).parent.glob("mistakes/[a-z]*.py") if implementations(p.stem))
 MISTAKES = [mistake for concept in CONCEPTS for mistake in mistakes(concept)]
 
 

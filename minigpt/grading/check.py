@@ -1,5 +1,6 @@
 """check(): runs the contract of a concept over a student's functions, and answers in a few plain lines."""
 import dis
+import importlib.util
 import re
 import traceback
 import warnings
@@ -38,7 +39,8 @@ def check(concept, forward=None, backward=None, *, torch=None, **functions):
     forward, backward: your NumPy functions, forward(...) -> (y, cache) and backward(dy, cache) -> gradients;
     with forward alone (it may return just y) the gradient is not asked for.
     torch: or your PyTorch function, whose gradient PyTorch derives.
-    functions: other functions of the room by name, such as check("generation", sample=my_sample).
+    functions: other functions of the room by name, such as check("generation", sample=my_sample); or a kernel of
+    yours, check("softmax_kernel", softmax_forward_kernel=mine), which our launches then use.
     Returns a Verdict, which prints itself. What passes is kept in the folder my/, for `train --mine`.
     Raises InputError for a concept that has no contract.
     """
@@ -52,6 +54,8 @@ def check(concept, forward=None, backward=None, *, torch=None, **functions):
 
 def check_functions(concept, functions, *, is_torch=False):
     """check() for a whole room: {function name: function}, names as in the reference."""
+    if concept.endswith("_kernel") and importlib.util.find_spec("triton") is None:
+        raise InputError(f"{concept} is checked where Triton is: on Linux")
     try:
         contract(concept)
     except ModuleNotFoundError as error:
@@ -64,11 +68,18 @@ def check_functions(concept, functions, *, is_torch=False):
         return Verdict(concept, (), unwritten=stubs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")                # a wrong answer may warn; its value is judged
-        outcomes = tuple(run_contract(concept, Op(concept, "yours", written, is_torch=is_torch)))
+        outcomes = tuple(run_contract(concept, _yours(concept, written, is_torch)))
     partial = f"{concept}_forward" in written and f"{concept}_backward" not in written
     if partial:
         outcomes = tuple(_without_gradient_tests(concept, outcomes))
     return Verdict(concept, outcomes, diagnose(concept, outcomes), stubs, partial)
+
+
+def _yours(concept, functions, is_torch):
+    """What is judged: the student's functions alone, or, of a kernel, within the launches of ours."""
+    if not concept.endswith("_kernel"):
+        return Op(concept, "yours", functions, is_torch=is_torch)
+    return implementations(concept)[0].with_functions("yours", functions)
 
 
 def _without_gradient_tests(concept, outcomes):
@@ -122,6 +133,7 @@ def _is_random(mistake, outcome):
 
 def is_stub(function):
     """True for a function whose body is still `...`."""
+    function = getattr(function, "fn", function)       # a kernel holds its function
     code = getattr(function, "__code__", None)
     if code is None or code.co_names or not set(code.co_consts) <= {None, ..., function.__doc__}:
         return False

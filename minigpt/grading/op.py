@@ -23,9 +23,14 @@ class Op:
     def __init__(self, concept, name, functions, *, is_torch=False, dtype=None):
         self.concept, self.name, self.functions = concept, name, functions
         self.is_torch, self.dtype, self.log = is_torch, dtype, []
+        self.main = concept                            # the function that is run if none is named
 
     def __repr__(self):
         return f"{self.name} {self.concept}"
+
+    def with_functions(self, name, functions):
+        """The same with some functions, {name: function}, in the place of its own."""
+        return Op(self.concept, name, {**self.functions, **functions}, is_torch=self.is_torch, dtype=self.dtype)
 
     def get(self, name):
         """The room's function or class of that name; skips the test if this implementation has none."""
@@ -45,7 +50,7 @@ class Op:
 
     def forward(self, inputs, *, function=None, **options):
         """y of the room's main function, or of another `function` of the room."""
-        name = function or self.concept
+        name = function or self.main
         if self.is_torch:
             return self.call(name, *inputs, **options)
         options = {key: self._in_one(value) for key, value in options.items()}
@@ -60,7 +65,7 @@ class Op:
         """
         run = self._run_torch if self.is_torch else self._run_numpy
         options = {key: self._in_one(value) for key, value in options.items()}
-        y, gradients = run(function or self.concept, self._in(inputs), dy, options)
+        y, gradients = run(function or self.main, self._in(inputs), dy, options)
         return self.record((_out(y), tuple(_out(g) for g in gradients)))
 
     def _run_numpy(self, name, inputs, dy, options):
@@ -102,13 +107,21 @@ class Op:
 
 
 def implementations(concept):
-    """All implementations of a concept that this machine can run, as Ops."""
+    """All implementations of a concept that this machine can run, as Ops.
+
+    Of "X_kernel", the contract of a kernel itself, it is the kernels of X.
+    """
+    from minigpt.grading.kernel_op import KernelOp  # it is an Op itself
+    if concept.endswith("_kernel"):
+        whole = implementations(concept.removesuffix("_kernel"))
+        return [KernelOp(concept, op.name, op.functions) for op in whole if op.name == "triton"]
     found = []
     for name, module, options in (
         ("reference", f"minigpt.reference.{concept}", {}),
         ("torch", f"minigpt.{concept}", {"is_torch": True}),
         ("fused", "minigpt.fused", {"is_torch": True}),
-        ("triton", f"kernels.{concept}", {"is_torch": True, "dtype": np.float32}),
+        ("tiled", f"minigpt.reference.tiled.{concept}", {}),
+        ("triton", f"kernels.{concept}", {}),
         ("solution", f"solutions.{concept}", {}),      # of an exercise whose answer is not in the package
     ):
         try:
@@ -122,8 +135,13 @@ def implementations(concept):
             room = {n: f for n, f in room.items() if hasattr(f, "contains") and _is_of(concept, spelled_out.get(n))}
             if not room:
                 continue
-        found.append(Op(concept, name, room, **options))
+        found.append((KernelOp if name == "triton" else Op)(concept, name, room, **options))
     return found
+
+
+def home(function):
+    """The name of the module that defines a function, or a kernel, which holds its function as `fn`."""
+    return getattr(getattr(function, "fn", function), "__module__", None)
 
 
 def _is_of(concept, function):
