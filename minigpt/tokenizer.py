@@ -12,6 +12,7 @@ from minigpt.bpe import BYTE_CHARACTERS, SPLIT, byte_symbols, merge_word, number
 from minigpt.errors import InputError
 from minigpt.tokenizer_file import decoder_type, read_document, tokenizer_document
 from minigpt.vocabulary import END_OF_TEXT, Tokenizer
+from minigpt.wordpiece import WordPieceTokenizer
 
 UNKNOWN = "\ufffd"   # what Unicode shows for a character that cannot be shown
 
@@ -124,7 +125,7 @@ class BPETokenizer(Tokenizer):
 
 def load_tokenizer(path):
     """The tokenizer that a tokenizer.json holds, of whichever kind. Raises InputError if it is none of ours."""
-    kinds = {kind._decoder: kind for kind in (BPETokenizer, CharTokenizer)}
+    kinds = {kind._decoder: kind for kind in (BPETokenizer, CharTokenizer, WordPieceTokenizer)}
     decoder = decoder_type(read_document(path))
     if decoder not in kinds:
         raise InputError(f"{path}: decoder {decoder} is not {' or '.join(kinds)}; train a tokenizer of ours")

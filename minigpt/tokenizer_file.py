@@ -6,6 +6,35 @@ import pathlib
 from minigpt.errors import InputError
 
 
+def wordpiece_document(special_ids, pieces, *, lowercase):
+    """What a tokenizer.json of BERT's kind says, field for field as `tokenizers` writes it.
+
+    special_ids: {special token: id}, [CLS] and [SEP] among them. pieces: the vocabulary, by id.
+    """
+    def piece(token, type_id):
+        return {"SpecialToken": {"id": token, "type_id": type_id}}
+
+    def sequence(name, type_id):
+        return {"Sequence": {"id": name, "type_id": type_id}}
+    single = [piece("[CLS]", 0), sequence("A", 0), piece("[SEP]", 0)]
+    used = {token: {"id": token, "ids": [special_ids[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
+    return {"version": "1.0", "truncation": None, "padding": None,
+            "added_tokens": [_added(token, i) for token, i in sorted(special_ids.items(), key=lambda pair: pair[1])],
+            "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                           "strip_accents": None, "lowercase": lowercase},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {"type": "TemplateProcessing", "single": single, "special_tokens": used,
+                               "pair": [*single, sequence("B", 1), piece("[SEP]", 1)]},
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": False},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": {token: i for i, token in enumerate(pieces)}}}
+
+
+def _added(token, i):
+    return {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+            "special": True}
+
+
 def tokenizer_document(special_tokens, vocabulary, merges, *, unknown, pre_tokenizer, decoder):
     """What a tokenizer.json says, as dicts and lists; field for field as `tokenizers` writes it.
 
@@ -13,8 +42,7 @@ def tokenizer_document(special_tokens, vocabulary, merges, *, unknown, pre_token
     merges: pairs of tokens as text. unknown: the token for what has none, or None.
     pre_tokenizer, decoder: their type, with options, or None.
     """
-    added = [{"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False,
-              "normalized": False, "special": True} for i, token in enumerate(special_tokens)]
+    added = [_added(token, i) for i, token in enumerate(special_tokens)]
     model = {"type": "BPE", "dropout": None, "unk_token": unknown, "continuing_subword_prefix": None,
              "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
              "vocab": {token: i for i, token in enumerate(vocabulary)},

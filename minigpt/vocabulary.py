@@ -18,7 +18,7 @@ class Tokenizer:
     encoded like any other text, so that nobody can smuggle one in.
 
     A tokenizer adds: `decode(ids)`, `_encode(text)`, `_document()` (its file), `_from_model(model,
-    special_tokens)` (from its file) and `_decoder`, the type of decoder by which its file is known.
+    special_tokens)` or `_from_document` (from its file) and `_decoder`, the type of decoder by which its file is known.
     """
 
     def __init__(self, tokens, special_tokens):
@@ -75,7 +75,7 @@ class Tokenizer:
                              f"{cls._decoder}; load it with the tokenizer that saved it")
         try:
             special_tokens = [token["content"] for token in document["added_tokens"]]
-            tokenizer = cls._from_model(document["model"], special_tokens)
+            tokenizer = cls._from_document(document, special_tokens)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); save or train it "
                              "again") from error
@@ -84,6 +84,10 @@ class Tokenizer:
             raise InputError(f"{path}: {field} is not what a {cls.__name__} saves; the file was changed, or "
                              "made with settings that we do not have")
         return tokenizer
+
+    @classmethod
+    def _from_document(cls, document, special_tokens):
+        return cls._from_model(document["model"], special_tokens)
 
     def _checked(self, text):
         utf8(text)

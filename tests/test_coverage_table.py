@@ -61,6 +61,8 @@ NOT_APPLICABLE = {                                     # (concept, version, prop
     ("tokenizer", "*", "gradient"): NO_LOSS,
     ("tokenizer", "*", "reference"): SAME_JUDGE,
     **{("tokenizer", "*", wanted): TEXTS for wanted in ("strided", "untouched", "dtype")},
+    ("wordpiece", "*", "gradient"): NO_LOSS,
+    **{("wordpiece", "*", wanted): TEXTS for wanted in ("strided", "untouched", "dtype")},
 }
 
 
