@@ -184,7 +184,7 @@ def test_a_vocabulary_without_room_for_all_characters_is_refused(op):
 
 
 @hypothesis.given(texts=st.lists(st.text("abcé ", max_size=60), max_size=4), size=st.integers(15, 60))
-def test_any_texts_give_the_pieces_that_agree_with_the_reference(op, texts, size):
+def test_training_on_any_texts_agrees_with_the_reference(op, texts, size):
     assert_equal(pieces(op, texts, size), list(reference.train_wordpiece(texts, size)), "pieces")
 
 
