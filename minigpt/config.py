@@ -32,6 +32,8 @@ class TransformerConfig:
     positions: str = "learned"          # learned: a vector for each, added; rope: queries and keys are turned
     rope_theta: float = 10000.0         # sets rope's slowest frequency
     query_key_norm: bool = False        # rms_norm of each head's queries and keys, before rope
+    token_types: int = 0                # kinds of tokens that have a vector, added: 2 tell two sentences apart (BERT)
+    embedding_norm: bool = False        # a norm before the first block (BERT)
     causal: bool = True                 # a position attends to itself and to earlier ones only
     tied_embeddings: bool = True        # the output layer is the token embedding, transposed
     bias: bool = True                   # in linear layers and layer norms
@@ -49,6 +51,8 @@ class TransformerConfig:
             _require_positive_int(self, name)
         _require_choices(self, "feed_forward", "norm", "norm_position", "positions")
         self._require_heads()
+        if not (isinstance(self.token_types, int) and self.token_types >= 0):
+            raise ValueError(f"token_types={self.token_types!r} must be a whole number, 0 for none; BERT has 2")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout} is a probability below 1; try 0.1")
         for name in ("norm_eps", "rope_theta"):
@@ -133,6 +137,12 @@ PRESETS = {
     # what most open models since 2023 are made of (Llama, SmolLM), at the size of gpt2-nano
     "llama": {"n_layer": 4, "n_head": 4, "n_kv_head": 2, "d_model": 128, "context_length": 128, "norm": "rms_norm",
               "positions": "rope", "feed_forward": "swiglu", "bias": False},
+    # encoders (BERT, Devlin et al. 2018), which read both ways and tell two sentences apart: at the size of gpt2-nano,
+    # and at that of the published all-MiniLM-L6-v2
+    "bert-nano": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "causal": False, "token_types": 2,
+                  "norm_position": "post", "embedding_norm": True, "feed_forward": "gelu", "norm_eps": 1e-12},
+    "minilm": {"n_layer": 6, "n_head": 12, "d_model": 384, "context_length": 512, "causal": False, "token_types": 2,
+               "norm_position": "post", "embedding_norm": True, "feed_forward": "gelu", "norm_eps": 1e-12},
     # our quickest on a CPU, at the size of gpt2-nano; RECIPES has how it is trained
     "fast": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "norm": "rms_norm", "positions": "rope",
              "query_key_norm": True, "feed_forward": "swiglu", "bias": False, "zero_init": True},

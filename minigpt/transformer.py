@@ -54,12 +54,14 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """Scores for the next token at every position.
 
-        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings; no P with rope)
+        (5) x = E[ids] + P[0 .. T-1] + S[token_types]    (no P with rope; no S without token_types)
+            with embedding_norm: x = norm(x)
         (6) x = block_L( ... block_1(x))
         (7) logits = norm(x) W^T                         (no norm with "post"; W = E when they are tied)
 
     config: a TransformerConfig. generator: torch.Generator for the initial weights; None takes torch's own.
-    Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
+    Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859; token types and the norm
+    of embeddings, Devlin et al. 2018 (BERT), arXiv:1810.04805.
     """
 
     def __init__(self, config, *, generator=None):
@@ -68,6 +70,10 @@ class Transformer(nn.Module):
         self.token_embedding = Embedding(config.vocab_size, config.d_model)
         if config.positions == "learned":
             self.position_embedding = Embedding(config.context_length, config.d_model)
+        if config.token_types:
+            self.token_type_embedding = Embedding(config.token_types, config.d_model)
+        if config.embedding_norm:
+            self.embedding_norm = new_norm(config)
         self.drop = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         if config.norm_position == "pre":
@@ -81,25 +87,34 @@ class Transformer(nn.Module):
         """How many numbers are learned; a tied embedding counts once."""
         return sum(p.numel() for p in self.parameters())
 
-    def forward(self, ids, key_mask=None):
-        """ids: (B,T) integers below V; key_mask: (B,T) bool, True = may be attended. Returns logits: (B,T,V).
-
-        Raises ValueError if T is longer than the context.
-        """
-        T = ids.shape[1]
-        if self.config.context_length < T:
-            raise ValueError(f"{T} tokens do not fit context_length={self.config.context_length}; "
-                             f"pass the last ones only")
-        x = self.token_embedding(ids)                                             # (B,T,C)
-        if self.config.positions == "learned":
-            x = x + self.position_embedding(torch.arange(T, device=ids.device))   # (B,T,C)  (5)
-        x = self.drop(x)
-        for block in self.blocks:
-            x = block(x, key_mask=key_mask)                                       # (B,T,C)  (6)
-        h = self.final_norm(x) if self.config.norm_position == "pre" else x
+    def forward(self, ids, key_mask=None, token_types=None):
+        """ids: (B,T) integers below V; the others as in `hidden`. Returns logits: (B,T,V)."""
+        h = self.hidden(ids, key_mask, token_types)                               # (B,T,C)
         W = self.token_embedding.weight if self.config.tied_embeddings else self.output.weight
         logits = linear(h, W)                                                     # (B,T,V)  (7)
         return logits
+
+    def hidden(self, ids, key_mask=None, token_types=None):
+        """What the output layer reads: a vector for each token, which has seen the others.
+
+        ids: (B,T); key_mask: (B,T) bool, True = may be attended; token_types: (B,T) below config.token_types, or None
+        for 0. Returns h: (B,T,C).
+        Raises ValueError if T is longer than the context, or for types where the model has none.
+        """
+        T = ids.shape[1]
+        require_fit(T, token_types, self.config)
+        x = self.token_embedding(ids)                                             # (B,T,C)
+        if self.config.positions == "learned":
+            x = x + self.position_embedding(torch.arange(T, device=ids.device))   # (B,T,C)  (5)
+        if self.config.token_types:
+            types = torch.zeros_like(ids) if token_types is None else token_types
+            x = x + self.token_type_embedding(types)                              # (B,T,C)  (5)
+        if self.config.embedding_norm:
+            x = self.embedding_norm(x)
+        x = self.drop(x)
+        for block in self.blocks:
+            x = block(x, key_mask=key_mask)                                       # (B,T,C)  (6)
+        return self.final_norm(x) if self.config.norm_position == "pre" else x
 
     @torch.no_grad()
     def _initialise(self, generator):
@@ -115,6 +130,14 @@ class Transformer(nn.Module):
                 p.normal_(0, 0.02 / narrower, generator=generator)
                 if self.config.zero_init and writes:
                     p.zero_()
+
+
+def require_fit(T, token_types, config):
+    """Raise ValueError if T tokens are more than the context, or have types that the model does not know."""
+    if config.context_length < T:
+        raise ValueError(f"{T} tokens do not fit context_length={config.context_length}; pass the last ones only")
+    if token_types is not None and not config.token_types:
+        raise ValueError("this model knows no token types; leave them out, or make it with token_types=2")
 
 
 def new_norm(config):
@@ -136,8 +159,21 @@ def block(x, params, config, *, key_mask=None):
     return torch.func.functional_call(module, params, (x,), {"key_mask": key_mask})
 
 
-def transformer(ids, params, config, *, key_mask=None):
+def transformer(ids, params, config, *, key_mask=None, token_types=None):
     """Transformer as a function of its parameters, with the reference's signature; no dropout."""
+    return _call(Transformer, ids, params, config, key_mask, token_types)
+
+
+def hidden(ids, params, config, *, key_mask=None, token_types=None):
+    """Transformer.hidden as a function of its parameters, with the reference's signature; no dropout."""
+    return _call(_WithoutOutput, ids, params, config, key_mask, token_types)
+
+
+class _WithoutOutput(Transformer):
+    forward = Transformer.hidden
+
+
+def _call(kind, ids, params, config, key_mask, token_types):
     with torch.device("meta"):
-        module = Transformer(config).eval()
-    return torch.func.functional_call(module, params, (ids,), {"key_mask": key_mask})
+        module = kind(config).eval()
+    return torch.func.functional_call(module, params, (ids,), {"key_mask": key_mask, "token_types": token_types})

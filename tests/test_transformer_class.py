@@ -3,6 +3,7 @@ import numpy as np
 import torch
 from test_transformer import IDS, small
 
+from minigpt.__main__ import main
 from minigpt.config import TransformerConfig
 from minigpt.transformer import Transformer
 
@@ -40,3 +41,9 @@ def test_dropout_acts_while_training_only():
     assert not torch.equal(model(ids), model(ids))
     model.eval()
     assert torch.equal(model(ids), model(ids))
+
+
+def test_an_encoder_is_not_trained_to_predict_what_it_sees(tmp_path, capsys):
+    assert main(["train", "--preset", "bert-nano", "--steps", "1", "--out", str(tmp_path / "run")]) == 2
+    assert "reads both ways" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -12,8 +12,9 @@ from minigpt.reference.multi_head_attention import multi_head_attention_backward
 from minigpt.reference.rms_norm import RMSNormCache, rms_norm_backward, rms_norm_forward
 
 BlockCache = namedtuple("BlockCache", "norm1 attention drop1 norm2 feed_forward drop2 norm_first")
-# position: None with rope; norm: None with norm_position "post"
-TransformerCache = namedtuple("TransformerCache", "token position drop blocks norm output tied")
+# what a config leaves out is None
+HiddenCache = namedtuple("HiddenCache", "token position token_type embedding_norm drop blocks norm")
+TransformerCache = namedtuple("TransformerCache", "hidden output tied")
 
 
 def block_forward(x, params, config, *, key_mask=None, generator=None):
@@ -69,65 +70,93 @@ def block_backward(dy, cache):
     return dx, dparams
 
 
-def transformer_forward(ids, params, config, *, key_mask=None, generator=None):
-    """Scores for the next token at every position.
+def hidden_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None):
+    """What the output layer reads: a vector for each token, which has seen the others.
 
-        (5) x = E[ids] + P[0 .. T-1]                     (token and position embeddings; no P with rope)
-        (6) x = block_L( ... block_1(x))
-        (7) logits = norm(x) W^T                         (no norm with "post"; W = E when they are tied)
+        (5) x = E[ids] + P[0 .. T-1] + S[token_types]    (no P with rope; no S without token_types)
+            with embedding_norm: x = norm(x)
+        (6) h = block_L( ... block_1(x)), and with norm_position "pre" a norm of that
 
     ids: (B,T) integers below V, T at most context_length. params: as in the torch state_dict.
-    Returns logits: (B,T,V), and the cache that transformer_backward needs.
-    Raises ValueError if T is longer than the context.
-    Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
+    key_mask: (B,T) bool, True = may be attended. token_types: (B,T) below config.token_types, or None for 0.
+    generator: np.random.Generator for dropout; None = no dropout.
+    Returns h: (B,T,C), and the cache that hidden_backward needs.
+    Raises ValueError if T is longer than the context, or for types where the model has none.
+    Source: Radford et al. 2019 (GPT-2); token types and the norm of embeddings, Devlin et al. 2018, arXiv:1810.04805.
     """
     T = ids.shape[1]
-    if config.context_length < T:
-        raise ValueError(f"{T} tokens do not fit context_length={config.context_length}; pass the last ones only")
+    _require_fit(T, token_types, config)
     x, token = embedding_forward(ids, params["token_embedding.weight"])                           # (B,T,C)
-    position = norm = None
+    position = token_type = embedding_norm = norm = None
     if config.positions == "learned":
         P, position = embedding_forward(np.arange(T), params["position_embedding.weight"])        # (T,C)
         x = x + P                                                                                 # (B,T,C)  (5)
+    if config.token_types:
+        types = np.zeros_like(ids) if token_types is None else token_types
+        S, token_type = embedding_forward(types, params["token_type_embedding.weight"])           # (B,T,C)
+        x = x + S                                                                                 # (B,T,C)  (5)
+    if config.embedding_norm:
+        x, embedding_norm = norm_forward(x, params, "embedding_norm", config)                     # (B,T,C)
     x, drop = dropout_forward(x, _dropout(config, generator), generator)
     blocks = []
     for layer in range(config.n_layer):
         x, block = block_forward(x, part(params, f"blocks.{layer}."), config,
                                  key_mask=key_mask, generator=generator)                          # (B,T,C)  (6)
         blocks.append(block)
-    if config.norm_position == "pre":
-        x, norm = norm_forward(x, params, "final_norm", config)                                   # (B,T,C)
+    h, norm = norm_forward(x, params, "final_norm", config) if config.norm_position == "pre" else (x, None)
+    return h, HiddenCache(token, position, token_type, embedding_norm, drop, blocks, norm)
+
+
+def hidden_backward(dh, cache):
+    """From the vectors back to every parameter that they come from.
+
+        (9) dx = block_1'( ... block_L'(dh)), each with its own dparams
+        (10) dE[id] = sum of dx where ids = id;  dS[type] alike;  dP[t] = sum_b dx_bt
+
+    dh: (B,T,C). Returns dparams (token ids and types have no gradient).
+    """
+    dx, dparams = norm_backward(dh, cache.norm, "final_norm") if cache.norm is not None else (dh, {})
+    for layer in reversed(range(len(cache.blocks))):
+        dx, dblock = block_backward(dx, cache.blocks[layer])                      # (B,T,C)  (9)
+        dparams |= whole(f"blocks.{layer}.", dblock)
+    dx = dropout_backward(dx, cache.drop)
+    if cache.embedding_norm is not None:
+        dx, dnorm = norm_backward(dx, cache.embedding_norm, "embedding_norm")
+        dparams |= dnorm
+    if cache.token_type is not None:
+        dparams["token_type_embedding.weight"] = embedding_backward(dx, cache.token_type)         # (10)
+    if cache.position is not None:
+        dparams["position_embedding.weight"] = embedding_backward(dx.sum(axis=0), cache.position)         # (10)
+    return dparams | {"token_embedding.weight": embedding_backward(dx, cache.token)}              # (10)
+
+
+def transformer_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None):
+    """Scores for the next token at every position.
+
+        (7) logits = h W^T                               (h: of hidden_forward; W = E when they are tied)
+
+    Arguments as in hidden_forward. Returns logits: (B,T,V), and the cache that transformer_backward needs.
+    Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
+    """
+    h, hidden = hidden_forward(ids, params, config, key_mask=key_mask, token_types=token_types,
+                               generator=generator)                                               # (B,T,C)
     W = params["token_embedding.weight"] if config.tied_embeddings else params["output.weight"]
-    logits, output = linear_forward(x, W)                                                         # (B,T,V)  (7)
-    return logits, TransformerCache(token, position, drop, blocks, norm, output, config.tied_embeddings)
+    logits, output = linear_forward(h, W)                                                         # (B,T,V)  (7)
+    return logits, TransformerCache(hidden, output, config.tied_embeddings)
 
 
 def transformer_backward(dlogits, cache):
     """From the scores back to every parameter.
 
-        (8) dx = gradient of (7) for dlogits, and dW
-        (9) dx = block_1'( ... block_L'(dx)), each with its own dparams
-        (10) dE[id] = sum of dx where ids = id;  dP[t] = sum_b dx_bt
+        (8) dh = gradient of (7) for dlogits, and dW
         (11) a tied E is used twice, so its two gradients add: dE = dE + dW
 
     dlogits: (B,T,V). Returns dparams with the keys of params (token ids have no gradient).
     """
-    dx, dW, _ = linear_backward(dlogits, cache.output)                            # (B,T,C)  (8)
-    dparams = {}
-    if cache.norm is not None:
-        dx, dparams = norm_backward(dx, cache.norm, "final_norm")
-    for layer in reversed(range(len(cache.blocks))):
-        dx, dblock = block_backward(dx, cache.blocks[layer])                      # (B,T,C)  (9)
-        dparams |= whole(f"blocks.{layer}.", dblock)
-    dx = dropout_backward(dx, cache.drop)
-    dE = embedding_backward(dx, cache.token)                                      # (V,C)  (10)
-    if cache.position is not None:
-        dparams["position_embedding.weight"] = embedding_backward(dx.sum(axis=0), cache.position)
-    if cache.tied:
-        dE = dE + dW                                                              # (V,C)  (11)
-    else:
-        dparams["output.weight"] = dW
-    return dparams | {"token_embedding.weight": dE}
+    dh, dW, _ = linear_backward(dlogits, cache.output)                            # (B,T,C)  (8)
+    dparams = hidden_backward(dh, cache.hidden)
+    name = "token_embedding.weight" if cache.tied else "output.weight"
+    return dparams | {name: dparams[name] + dW if cache.tied else dW}             # (V,C)  (11)
 
 
 def norm_forward(x, params, name, config):
@@ -154,6 +183,13 @@ def part(params, prefix):
 def whole(prefix, params):
     """The reverse of part: the names with their prefix again."""
     return {prefix + name: p for name, p in params.items()}
+
+
+def _require_fit(T, token_types, config):
+    if config.context_length < T:
+        raise ValueError(f"{T} tokens do not fit context_length={config.context_length}; pass the last ones only")
+    if token_types is not None and not config.token_types:
+        raise ValueError("this model knows no token types; leave them out, or make it with token_types=2")
 
 
 def _dropout(config, generator):

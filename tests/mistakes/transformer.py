@@ -8,6 +8,7 @@ from minigpt.reference.multi_head_attention import multi_head_attention_backward
 from minigpt.reference.transformer import (
     block_backward,
     block_forward,
+    hidden_forward,
     norm_backward,
     norm_forward,
     part,
@@ -144,3 +145,40 @@ def normed_stream_kept(x, params, config, **options):
         return y, cache
     h, _ = norm_forward(x, params, "attention_norm", config)
     return y - x + h, cache
+
+
+@mistake("transformer_forward", "the vectors of the token types are not added (equation 5)")
+def no_token_types(ids, params, config, **options):
+    gone = {name: np.zeros_like(p) for name, p in params.items() if name == "token_type_embedding.weight"}
+    return transformer_forward(ids, params | gone, config, **options)
+
+
+@mistake("transformer_forward", "all tokens get the vector of type 0, whatever their type (equation 5)")
+def every_token_of_type_0(ids, params, config, *, token_types=None, **options):
+    if token_types is not None and config.token_types:
+        token_types = np.zeros_like(token_types)
+    return transformer_forward(ids, params, config, token_types=token_types, **options)
+
+
+@mistake("transformer_forward", "types are taken for a model that knows none, and left out without a word")
+def types_ignored(ids, params, config, *, token_types=None, **options):
+    return transformer_forward(ids, params, config, token_types=token_types if config.token_types else None, **options)
+
+
+@mistake("transformer_forward", "the norm of the embeddings is left out")
+def no_embedding_norm(ids, params, config, **options):
+    _, cache = transformer_forward(ids, params, config, **options)
+    return transformer_forward(ids, params, dataclasses.replace(config, embedding_norm=False), **options)[0], cache
+
+
+@mistake("transformer_backward", "the type embedding's gradient is averaged over the tokens, not summed (10)")
+def types_averaged(dlogits, cache):
+    dparams, name = transformer_backward(dlogits, cache), "token_type_embedding.weight"
+    return dparams | ({name: dparams[name] / dlogits.shape[1]} if name in dparams else {})
+
+
+@mistake("hidden_forward", "what hidden gives is taken before the last norm (equation 6)")
+def hidden_before_the_last_norm(ids, params, config, **options):
+    still = {name: np.ones_like(p) if name.endswith("weight") else np.zeros_like(p) for name, p in params.items()
+             if name.startswith("final_norm.")}
+    return hidden_forward(ids, params | still, config, **options)
