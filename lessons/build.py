@@ -10,7 +10,8 @@ able_to (a list), student_minutes. A marker draws code of the package into the p
     <!-- code: minigpt.softmax.softmax -->      (the build writes the block below it, and keeps it up to date)
 
 Every ```python block without `.noeval` is a cell. Tags: ```python tags=["exercise"] is a stub to fill in,
-"folded" hides the source until opened, "slow" marks what to turn up for a longer run.
+"folded" hides the source until opened, "slow" marks what to turn up for a longer run. A cell that needs Triton
+begins with %%triton, and a cell before it says `%load_ext minigpt.triton_cells`.
 """
 import argparse
 import json

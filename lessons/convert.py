@@ -6,13 +6,14 @@ import re
 import jupytext
 
 from minigpt.claims import claim
-from minigpt.listing import code_of, suggest, versions
+from minigpt.listing import code_of, kernel_versions, suggest, versions
+from minigpt.triton_cells import MARK
 
 FIELDS = ("title", "question", "prerequisites", "able_to", "student_minutes")
 TAGS = {"exercise", "folded", "slow"}
 PYTHON = "---\njupyter:\n  jupytext:\n    main_language: python\n---\n"     # or else the most frequent one
 MARKER = re.compile(r"<!-- code: (\S+) -->\n(?:```python \.noeval\n.*?\n```\n)?", re.DOTALL)
-DRAWING = re.compile(r"\b(side_by_side|source|claim)\(\s*[\"']([\w.]+)[\"']")
+DRAWING = re.compile(r"\b(side_by_side|source|claim)\(\s*[\"']([\w.]+)[\"']([^)]*)")
 
 
 def refreshed(text):
@@ -29,11 +30,15 @@ def refreshed(text):
 def fingerprint(text):
     """A hash of the lesson and of all that it draws from the package: code, and claims."""
     names, claims = set(MARKER.findall(text)), set()
-    for function, name in DRAWING.findall(text):
+    for function, name, options in DRAWING.findall(text):
         if function == "claim":
             claims.add(str(claim(name)))
+        elif function == "source":
+            names.add(name)
+        elif "kernel" in options:
+            names.update(n for left, rights in kernel_versions(name) for n in (left, *rights))
         else:
-            names.update([name] if function == "source" else (n for pair in versions(name) for n in pair if n))
+            names.update(n for pair in versions(name) for n in pair if n)
     parts = [text, *(f"{name}\n{code_of(name)}" for name in sorted(names)), *sorted(claims)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -46,7 +51,7 @@ def converted(body):
         tags = cell.metadata.get("tags", [])
         if unknown := set(tags) - TAGS:
             raise ValueError(f"no tag {min(unknown)!r}; {suggest(min(unknown), TAGS)}")
-        if cell.source.startswith("%%"):
+        if cell.source.startswith("%%") and cell.source.split()[0] != MARK:
             raise ValueError(f"a {cell.source.split()[0][2:]} block would be executed; write ```text instead")
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("```python .noeval\n", "```python\n")      # now nothing could run it

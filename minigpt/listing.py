@@ -58,6 +58,32 @@ def versions(concept):
     return pairs
 
 
+def kernel_versions(concept):
+    """Pairs (tiled NumPy, [kernels]) of full names, of a function with both; forward before backward.
+
+    Where long rows have a kernel of their own, NAME_online_..., that is the one with the loops of the tiled NumPy.
+    Raises InputError if no tiled NumPy file has such a function, with the nearest names.
+    """
+    tiled, kernels = {}, {}
+    for path in sorted((ROOT / "minigpt" / "reference" / "tiled").glob("[a-z]*.py")):
+        for name, (stem, way) in _ways(path, r"(\w+)_(forward|backward)"):
+            tiled.setdefault(stem, []).append((way, f"minigpt.reference.tiled.{path.stem}.{name}"))
+    for path in sorted((ROOT / "kernels").glob("[a-z]*.py")):
+        for name, key in _ways(path, r"(\w+?)_(forward|backward)(?:_\w+)?_kernel"):
+            kernels.setdefault(key, []).append(f"kernels.{path.stem}.{name}")
+    if concept not in tiled:
+        raise InputError(f"no function {concept!r} with tiled NumPy and a kernel; {suggest(concept, tiled)}")
+    return [(name, kernels.get((f"{concept}_online", way)) or kernels.get((concept, way), []))
+            for way, name in tiled[concept]]
+
+
+def _ways(path, pattern):
+    """(function name, groups of the pattern) of each function in a file whose name matches."""
+    for name in definitions(_tree(path)):
+        if match := re.fullmatch(pattern, name):
+            yield name, match.groups()
+
+
 def definitions(node):
     """Name -> node of the functions, classes and constants that a module or class defines."""
     found = {}

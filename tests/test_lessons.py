@@ -1,5 +1,4 @@
 """Lessons: what a build makes, when a notebook is stale; and the notebooks of this repository are fresh."""
-import re
 import shutil
 
 import nbformat
@@ -7,6 +6,7 @@ import pytest
 
 from lessons import build, convert
 from minigpt.commands.start import front_matter
+from minigpt.listing import code_of
 
 pytest_plugins = ["toy_lesson"]                        # the fixtures executed, root, notebook and change
 ROOT = build.ROOT
@@ -146,6 +146,19 @@ def test_the_drawing_calls_of_a_lesson_count_in_its_fingerprint(monkeypatch):
     assert len({before, changed, convert.fingerprint('side_by_side("softmax")')}) == 3
 
 
+def test_a_drawn_kernel_counts_in_the_fingerprint(monkeypatch):
+    text = 'side_by_side("softmax", folded=True, kernel=True)'
+    before = convert.fingerprint(text)
+    [forward, _] = convert.kernel_versions("softmax")
+    monkeypatch.setattr(convert, "code_of", lambda name: "changed" if name in forward[1] else code_of(name))
+    assert convert.fingerprint(text) != before
+
+
+def test_a_cell_that_needs_triton_is_a_cell_with_its_mark():
+    [cell] = convert.converted("```python\n%%triton\n1\n```\n").cells
+    assert (cell.cell_type, cell.source) == ("code", "%%triton\n1")
+
+
 # The lessons of this repository
 
 LESSONS = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.md"))
@@ -160,13 +173,3 @@ def test_the_notebook_of_the_lesson_is_fresh(path):
 def test_the_header_of_the_lesson_is_complete(path):
     fields, _ = front_matter(path.read_text(encoding="utf-8"))
     assert convert.header(fields, 1.0)
-
-
-@pytest.mark.slow
-@pytest.mark.download
-@pytest.mark.parametrize("path", [path for path in LESSONS if re.search("triton|kernels", path.read_text("utf-8"))],
-                         ids=lambda path: path.stem)
-def test_the_lesson_runs_where_triton_cannot_be_installed(path, tmp_path, monkeypatch):
-    (tmp_path / "triton.py").write_text("raise ModuleNotFoundError('No module named triton', name='triton')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert build.build(path).error == ""
