@@ -16,7 +16,7 @@ import triton.language as tl
 # isort: on
 
 TILE = 4096             # elements of a tile of short rows: enough work for a program, few enough for its registers
-LONGEST = 16384         # the longest row that stays on chip whole: 64 registers a thread for 8 warps
+LONGEST = 16384         # the longest row that stays on chip whole: 32 numbers a thread for 16 warps
 
 
 @triton.jit
@@ -123,7 +123,7 @@ def configuration(M, N):
         return False, {"COLUMNS": min(TILE, LONGEST)}, 8
     columns = triton.next_power_of_2(N)
     rows = max(1, min(TILE // columns, triton.next_power_of_2(M)))
-    return True, {"ROWS": rows, "COLUMNS": columns}, max(4, min(8, rows * columns // 1024))
+    return True, {"ROWS": rows, "COLUMNS": columns}, max(4, min(16, rows * columns // 1024))
 
 
 def _launch(short_kernel, long_kernel, *arrays):
@@ -185,6 +185,6 @@ def shipped():
                                            (backward, names[1], traffic.softmax_backward)):
                 found.append(_backend.Shipped(
                     kernel, f"{dtype}, N={N}", dict.fromkeys(pointers, f"*{dtype}"), constants, warps, 1, ("N",),
-                    {"matrix": False, "copies": False, "vectors": True, "blocks": {80: 1, 90: 1}},
+                    {"matrix": False, "copies": False, "vectors": True, "blocks": dict.fromkeys((80, 90), 16 // warps)},
                     work(M, N, size, one_tile=one_tile)))
     return found

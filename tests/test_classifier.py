@@ -87,6 +87,11 @@ def test_another_way_is_refused(op):
         op.forward((IDS, with_head(BERT), BERT), how="max")
 
 
+def test_a_longer_text_than_the_context_is_refused(op):
+    with refused("7 tokens of 6"):
+        op.forward((np.zeros((1, 7), dtype=int), with_head(BERT), BERT))
+
+
 def test_a_single_token_and_no_texts_have_scores(op):
     params = with_head(BERT)
     assert op.forward((IDS[:, :1], params, BERT)).shape == (2, 3)
