@@ -125,8 +125,9 @@ class _Bar(tqdm):
 def _plain_errors(source, settings, folder):
     """Turns what can go wrong on the way into one line: what, where, and the way out."""
     index = without_password(settings["index-url"])
-    way_out = (f"set PIP_INDEX_URL, put {source.filename} into {folder} yourself, "
-               f"or use what every Python has: --corpus {FALLBACK}")
+    way_out = f"set PIP_INDEX_URL, or put {source.filename} into {folder} yourself"
+    if source.reader:                                  # a text, for which there is another
+        way_out = f"{way_out.replace(', or', ',')}, or use what every Python has: --corpus {FALLBACK}"
     try:
         yield
     except InputError:

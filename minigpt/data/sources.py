@@ -12,7 +12,7 @@ FALLBACK = "python-docs"  # every Python has it: what training uses where there 
 class Source:
     """One text corpus: a pinned archive of the package index, or (package="") a part of Python itself.
 
-    reader: how its documents are read, a name in minigpt.data.documents.READERS
+    reader: how its documents are read, a name in minigpt.data.documents.READERS; "" for what is no text
     sha256, archive_bytes: of the whole archive; what differs is never opened
     members: glob of the archive's files to read, matched folder by folder; nothing else is read
     member_bytes: the most these files may hold together, uncompressed
