@@ -14,12 +14,8 @@ def read_own_text(path: Path) -> tuple[list[str], int]:
     There *.txt and *.md must be UTF-8; another file is taken if it is UTF-8, and skipped and counted if not.
     Raises InputError: nothing there, no text in it, not UTF-8 (with the file and the offset of the bad byte).
     """
-    try:
-        found = _read(path)
-    except OSError as error:
-        where = str(error.filename or path)
-        raise InputError(f"cannot read {where!r} ({error.strerror}); check the path") from error
-    documents = [text for text in found if text is not None]
+    found = read_files(path)
+    documents = [text for _, text in found if text is not None]
     skipped = len(found) - len(documents)
     if not any(text.strip() for text in documents):
         what = "folder holds no text" + f" ({skipped} files are not text)" * bool(skipped)
@@ -29,11 +25,23 @@ def read_own_text(path: Path) -> tuple[list[str], int]:
     return documents, skipped
 
 
+def read_files(path: Path) -> list[tuple[Path, str | None]]:
+    """(path, text) of a file, or of each file in and below a folder; None for one that is no text.
+
+    Raises InputError: nothing there, it cannot be read, or a text file is not UTF-8.
+    """
+    try:
+        return _read(path)
+    except OSError as error:
+        where = str(error.filename or path)
+        raise InputError(f"cannot read {where!r} ({error.strerror}); check the path") from error
+
+
 def _read(path):
     if path.is_file():
-        return [_decode(path, path.read_bytes())]
+        return [(path, _decode(path, path.read_bytes()))]
     if path.is_dir():
-        return [_read_or_skip(file) for file in _files(path)]
+        return [(file, _read_or_skip(file)) for file in _files(path)]
     raise InputError(f"no file or folder {str(path)!r} (seen from {str(Path.cwd())!r}); check the path")
 
 
