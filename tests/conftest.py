@@ -1,11 +1,17 @@
-"""Runs every contract over every implementation: `op` is one of them."""
+"""Runs every contract over every implementation: `op` is one of them.
+
+Kernels are interpreted, also where there is a GPU: `TRITON_INTERPRET=0 python -m pytest -m gpu` runs what is for one.
+"""
 import os
 import pathlib
 
+os.environ.setdefault("TRITON_INTERPRET", "1")          # before triton is imported
+
 import hypothesis
 import pytest
+import torch
 
-import kernels._backend  # noqa: F401  decides the mode of Triton before triton is imported
+from kernels._backend import INTERPRETED
 import minigpt.grading.contract  # noqa: F401  registers the profile
 from minigpt.errors import InputError
 from minigpt.grading.op import implementations
@@ -41,15 +47,10 @@ def pytest_collection_modifyitems(config, items):
         chosen = [item for item in items if "op" in getattr(getattr(item, "callspec", None), "params", {})]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
-    if not _has_gpu():
+    if INTERPRETED or not torch.cuda.is_available():
         for item in items:
             if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
-
-
-def _has_gpu():
-    import torch
-    return torch.cuda.is_available()
+                item.add_marker(pytest.mark.skip(reason="needs a GPU: TRITON_INTERPRET=0 python -m pytest -m gpu"))
 
 
 @pytest.fixture(autouse=True)
