@@ -11,8 +11,8 @@ import hypothesis
 import pytest
 import torch
 
-from kernels._backend import INTERPRETED
 import minigpt.grading.contract  # noqa: F401  registers the profile
+from kernels._backend import INTERPRETED
 from minigpt.errors import InputError
 from minigpt.grading.op import implementations
 from minigpt.mine import load_mine, mine_op
