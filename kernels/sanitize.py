@@ -141,7 +141,7 @@ def _lanes(pointers, mask, what):
     """The addresses that are not masked, one a lane; raises if one is outside every tensor."""
     size = max(1, pointers.get_element_ty().primitive_bitwidth // 8)
     shape = np.broadcast_shapes(pointers.data.shape, mask.data.shape)
-    places = np.broadcast_to(pointers.data, shape)[np.broadcast_to(mask.data, shape)]
+    places = np.broadcast_to(pointers.data, shape)[np.broadcast_to(mask.data != 0, shape)]         # some are integers
     if _session.bounds and places.size:
         low, high = int(places.min()), int(places.max()) + size
         if not any(first <= low and high <= end for first, end in _session._ranges):
@@ -157,7 +157,8 @@ def _masked_load(self, pointers, mask, other, *options):
     if _session is not None:
         places, size = _lanes(pointers, mask, "load")
         _session.load_bytes += size * places.size
-        if other is None and _session.poison and places.size < np.broadcast(pointers.data, mask.data).size:
+        lanes = np.broadcast(pointers.data, mask.data).size            # of a single one, other=0.0 arrives as None
+        if other is None and _session.poison and places.size < lanes > 1:
             other = _poison(pointers)
     return _original["create_masked_load"](self, pointers, mask, other, *options)
 

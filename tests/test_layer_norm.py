@@ -103,7 +103,7 @@ def test_the_gradient_of_a_row_is_orthogonal_to_the_row(op):
     (x, weight, bias), dy = arrays(5, 9)
     _, (dx, _, _) = op.run((x, weight, bias), dy, eps=0.0)
     centred = x - x.mean(axis=-1, keepdims=True)
-    assert_close((dx * centred).sum(axis=-1), np.zeros(5), "sum of dx (x - mean)")
+    assert_close((dx * centred).sum(axis=-1), np.zeros(5), "sum of dx (x - mean)", tolerance=(0, 2e-6))  # of float32
 
 
 def test_a_constant_row_becomes_the_bias(op):
@@ -125,7 +125,9 @@ def test_a_single_feature_becomes_the_bias(op):
 def test_a_large_mean_does_not_swallow_a_small_spread(op):
     far = values(3, 8) + 2.0**15
     near = far - 2.0**15                                   # exact: no digit is lost here
-    assert_close(op.forward((far, np.ones(8), np.zeros(8))), op.forward((near, np.ones(8), np.zeros(8))))
+    y = op.forward((far, np.ones(8), np.zeros(8)))
+    tolerance = (0, 2e-2) if y.dtype == np.float32 else None           # float32 itself has steps of 2^-8 at 2^15
+    assert_close(y, op.forward((near, np.ones(8), np.zeros(8))), tolerance=tolerance)
 
 
 def test_large_and_small_rows_are_normalised_alike(op):

@@ -100,7 +100,7 @@ def test_it_agrees_with_pytorch(op, shape, has_weight):
 def test_the_gradient_of_a_row_is_orthogonal_to_the_row(op):
     (x, weight), dy = arrays(5, 9)
     _, (dx, _) = op.run((x, weight), dy, eps=0.0)
-    assert_close((dx * x).sum(axis=-1), np.zeros(5), "sum of dx x")
+    assert_close((dx * x).sum(axis=-1), np.zeros(5), "sum of dx x", tolerance=(0, 2e-6))      # of float32
 
 
 def test_a_row_of_zeros_stays_zero(op):
