@@ -132,9 +132,9 @@ def _launch(short_kernel, long_kernel, *arrays):
         return
     one_tile, constants, warps = configuration(M, N)
     if one_tile:
-        short_kernel[(triton.cdiv(M, constants["ROWS"]),)](*arrays, M, N, **constants, num_warps=warps)
+        short_kernel[(triton.cdiv(M, constants["ROWS"]),)](*arrays, M, N, **constants, num_warps=warps, num_stages=1)
     else:
-        long_kernel[(M,)](*arrays, N, **constants, num_warps=warps)
+        long_kernel[(M,)](*arrays, N, **constants, num_warps=warps, num_stages=1)
 
 
 @torch.library.custom_op("minigpt::softmax", mutates_args=())
