@@ -141,7 +141,8 @@ def _layer_norm(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None
     constants, warps, _ = configuration(M, C)
     bias = None if bias is None else bias.contiguous()
     layer_norm_forward_kernel[(triton.cdiv(M, constants["BLOCK_M"]),)](
-        x.contiguous(), weight.contiguous(), bias, y, mean, rstd, M, C, EPS=eps, **constants, num_warps=warps)
+        x.contiguous(), weight.contiguous(), bias, y, mean, rstd, M, C, EPS=eps, **constants,
+        num_warps=warps, num_stages=1)
     return y, mean, rstd
 
 
@@ -157,7 +158,7 @@ def _layer_norm_backward(dy: torch.Tensor, x: torch.Tensor, weight: torch.Tensor
     P, tiles = share(M, constants.get("BLOCK_M", 1), programs, x.device)
     parts = mean.new_empty(P, K, C)
     kernel[(P,)](dy.contiguous(), x.contiguous(), weight.contiguous(), mean, rstd, dx, parts, M, C, tiles, K=K,
-                 **constants, num_warps=warps)
+                 **constants, num_warps=warps, num_stages=1)
     add_up(parts, dweight, None if bias is None else dbias)
     return dx, dweight, dbias
 

@@ -126,7 +126,7 @@ def _rms_norm(x: torch.Tensor, weight: torch.Tensor | None, eps: float) -> tuple
     constants, warps, _ = configuration(M, C)
     weight = None if weight is None else weight.contiguous()
     rms_norm_forward_kernel[(triton.cdiv(M, constants["BLOCK_M"]),)](
-        x.contiguous(), weight, y, rstd, M, C, EPS=eps, **constants, num_warps=warps)
+        x.contiguous(), weight, y, rstd, M, C, EPS=eps, **constants, num_warps=warps, num_stages=1)
     return y, rstd
 
 
@@ -142,7 +142,8 @@ def _rms_norm_backward(dy: torch.Tensor, x: torch.Tensor, weight: torch.Tensor |
     P, tiles = share(M, constants.get("BLOCK_M", 1), programs, x.device)
     parts = None if weight is None else rstd.new_empty(P, 1, C)
     weight = None if weight is None else weight.contiguous()
-    kernel[(P,)](dy.contiguous(), x.contiguous(), weight, rstd, dx, parts, M, C, tiles, **constants, num_warps=warps)
+    kernel[(P,)](dy.contiguous(), x.contiguous(), weight, rstd, dx, parts, M, C, tiles, **constants,
+                 num_warps=warps, num_stages=1)
     if weight is not None:
         add_up(parts, dweight)
     return dx, dweight

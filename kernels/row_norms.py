@@ -77,7 +77,8 @@ def share(M, rows, programs, device):
 def add_up(parts, dweight, dbias=None):
     """Fill dweight and dbias, both (C,), with the sums of parts, (P, K, C), over P."""
     P, K, C = parts.shape
-    row_sums_kernel[(triton.cdiv(C, SUMS["BLOCK_C"]), K)](parts, dweight, dbias, P, C, **SUMS, num_warps=4)
+    grid = triton.cdiv(C, SUMS["BLOCK_C"]), K
+    row_sums_kernel[grid](parts, dweight, dbias, P, C, **SUMS, num_warps=4, num_stages=1)
 
 
 def check(x, **parameters):

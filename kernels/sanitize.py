@@ -28,7 +28,7 @@ from triton.runtime.errors import InterpreterError
 from kernels._backend import INTERPRETED
 
 Builder, Handle = interpreter.InterpreterBuilder, interpreter.TensorHandle
-Launch = namedtuple("Launch", "kernel grid constants")
+Launch = namedtuple("Launch", "kernel grid constants warps stages")
 _original = {name: getattr(Builder, name) for name in (
     "create_dot", "cast_impl", "create_fp_to_fp", "binary_op", "create_masked_load", "create_masked_store",
     "set_grid_idx")}
@@ -44,7 +44,7 @@ class Meter:
     """What the launches of a session moved and computed. Bytes count every lane that is not masked.
 
     load_bytes, store_bytes: bytes. flops: of matrix products, 2 M N K each.
-    launches: [Launch(kernel, grid, constants)].
+    launches: [Launch(kernel, grid, constants, warps, stages)].
     """
 
     def __init__(self, bounds, races, poison, order):
@@ -89,7 +89,7 @@ def _launch(self, *args, **kwargs):
     count = int(np.prod(grid))
     seed = _session.order
     _session._programs = None if seed is None else np.random.default_rng(seed).permutation(count)
-    _session.launches.append(Launch(self.fn.__name__, grid, constants))
+    _session.launches.append(Launch(self.fn.__name__, grid, constants, given.get("num_warps"), given.get("num_stages")))
     try:
         _run_grid(self, *args, **kwargs)
     except InterpreterError as error:
