@@ -7,12 +7,21 @@ import math
 import torch
 
 from minigpt.causal_lm import causal_lm
+from minigpt.linear_cross_entropy import linear_cross_entropy
+from minigpt.swap import is_fused
 
 
 def next_token(model, ids):
     """The objective of a GPT: predict each token from those before it. ids: (B, T+1)."""
     ids = ids.to(device_of(model))
-    return causal_lm(model(ids[:, :-1]), ids), ids[:, 1:].numel()
+    return _loss(model, ids[:, :-1], ids), ids[:, 1:].numel()
+
+
+def _loss(model, ids, following):
+    """causal_lm of the model's logits; without logits where a fused form of the last layer and the loss is in use."""
+    if is_fused("linear_cross_entropy") and hasattr(model, "hidden"):
+        return linear_cross_entropy(model.hidden(ids), model.output_weight, following[:, 1:])
+    return causal_lm(model(ids), following)
 
 
 @torch.no_grad()
@@ -63,7 +72,7 @@ def sliding_nats(model, ids, *, stride, batch_size=32):
             targets[row, 1:1 + max(0, done - s)] = -100   # counted by the window before
             done = s + T
         counted = int((targets[:, 1:] != -100).sum())
-        logits = model(windows[:, :-1].to(device_of(model)))
-        nats += causal_lm(logits, targets.to(logits.device)).item() * counted
+        device = device_of(model)
+        nats += _loss(model, windows[:, :-1].to(device), targets.to(device)).item() * counted
         tokens += counted
     return nats, tokens

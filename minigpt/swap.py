@@ -80,6 +80,11 @@ def known_names():
     return sorted(_originals)
 
 
+def is_fused(name):
+    """Whether what stands in for `name` now is one of ours that computes several of the model's functions in one."""
+    return bool(getattr(_replacements.get().get(name), "contains", ()))
+
+
 def original(name):
     """The spelled-out function of ours behind a name, whatever stands in for it now. Raises KeyError like `use`."""
     return _originals[_known(name)]

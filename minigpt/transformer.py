@@ -87,11 +87,15 @@ class Transformer(nn.Module):
         """How many numbers are learned; a tied embedding counts once."""
         return sum(p.numel() for p in self.parameters())
 
+    @property
+    def output_weight(self):
+        """W of equation (7): (V,C), the embeddings of the tokens if they are tied."""
+        return self.token_embedding.weight if self.config.tied_embeddings else self.output.weight
+
     def forward(self, ids, key_mask=None, token_types=None):
         """ids: (B,T) integers below V; the others as in `hidden`. Returns logits: (B,T,V)."""
         h = self.hidden(ids, key_mask, token_types)                               # (B,T,C)
-        W = self.token_embedding.weight if self.config.tied_embeddings else self.output.weight
-        logits = linear(h, W)                                                     # (B,T,V)  (7)
+        logits = linear(h, self.output_weight)                                    # (B,T,V)  (7)
         return logits
 
     def hidden(self, ids, key_mask=None, token_types=None):

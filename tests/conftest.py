@@ -4,6 +4,7 @@ Kernels are interpreted, also where there is a GPU: `TRITON_INTERPRET=0 python -
 """
 import os
 import pathlib
+import re
 
 os.environ.setdefault("TRITON_INTERPRET", "1")          # before triton is imported
 
@@ -18,6 +19,11 @@ from minigpt.grading.op import implementations
 from minigpt.mine import load_mine, mine_op
 
 hypothesis.settings.load_profile("minigpt")             # registered beside the runner of contracts
+
+
+# minutes of interpreting and compiling: the kernels' own contracts, their wrong versions, and theirs in the others
+OF_KERNELS = re.compile(r"test_(\w+_kernel\w*|kernel_(report|bench)\w*|\w+_traffic|machine_code)\.py|\[\w+_kernel[-\]]|"
+                        r"test_(?!softmax|rms_norm)\w+\.py::.*\[triton")
 
 
 def pytest_addoption(parser):
@@ -47,6 +53,9 @@ def pytest_collection_modifyitems(config, items):
         chosen = [item for item in items if "op" in getattr(getattr(item, "callspec", None), "params", {})]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+    for item in items:
+        if OF_KERNELS.search(item.nodeid):
+            item.add_marker(pytest.mark.slow)
     if INTERPRETED or not torch.cuda.is_available():
         for item in items:
             if "gpu" in item.keywords:
