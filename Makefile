@@ -9,11 +9,13 @@ READY := $(VENV)/.ready
 demo: $(READY)          ## text -> tokenizer -> GPT -> writing, beside honest baselines; 5 minutes
 	$(PY) -m minigpt demo
 
-test: $(READY)          ## every test
-	$(PY) -m pytest
+test: export OMP_NUM_THREADS = 1
+test: $(READY)          ## every test, a process for each core
+	$(PY) -m pytest -n auto
 
+quick: export OMP_NUM_THREADS = 1
 quick: $(READY)         ## the tests that are not slow
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -n auto -m "not slow"
 
 mutants: $(READY)       ## proof by mutation: breaks the NumPy versions line by line, and counts what their tests notice
 	$(PY) tests/mutation.py
