@@ -11,11 +11,11 @@ demo: $(READY)          ## text -> tokenizer -> GPT -> writing, beside honest ba
 
 test: export OMP_NUM_THREADS = 1
 test: $(READY)          ## every test, a process for each core
-	$(PY) -m pytest -n auto
+	$(PY) -m pytest -n auto --dist worksteal
 
 quick: export OMP_NUM_THREADS = 1
 quick: $(READY)         ## the tests that are not slow
-	$(PY) -m pytest -n auto -m "not slow"
+	$(PY) -m pytest -n auto --dist worksteal -m "not slow"
 
 mutants: $(READY)       ## proof by mutation: breaks the NumPy versions line by line, and counts what their tests notice
 	$(PY) tests/mutation.py

@@ -7,7 +7,7 @@
 bounds    a load or store outside every tensor that the launch was given
 races     one address written by two programs: on a GPU nobody knows whose value stays
 poison    lanes of a load that are masked and have no `other` are NaN, and so is what torch.empty gives: a kernel that
-          uses what it never loaded shows it
+          uses what it never loaded shows it (not in tl.max alone, which passes over NaN; nor in a load of one lane)
 overflow  address arithmetic that does not fit into 32 bits
 order     a seed: programs run in another order, as they do on a GPU; results must not depend on it
 

@@ -17,7 +17,7 @@ def test_the_contract_rejects(mistake):
         f"no assertion of test_{mistake.op.concept} noticed: {mistake.says}")
 
 
-@pytest.mark.parametrize("concept", CONCEPTS)
+@pytest.mark.parametrize("concept", [c for c in CONCEPTS if not c.endswith("_kernel")])   # theirs: test_X_kernel.py
 def test_the_contract_accepts_the_reference(concept):
     first = implementations(concept)[0]                # the reference, or the solution of an exercise
     wrong = [o for o in run_contract(concept, first) if o.status in ("failed", "crashed")]

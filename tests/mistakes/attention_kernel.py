@@ -169,11 +169,6 @@ def keys_with_the_stride_of_values():
     """the keys are read with the stride of the values, which may be wider"""
 
 
-@instead(tiles.load_tile, "row.to(tl.int64)[:, None] * stride", "row[:, None] * stride")
-def rows_in_32_bits():
-    """the place of a row is computed in 32 bits, and overflows in large arrays"""
-
-
 @instead(tiles.load_tile, "row.to(tl.int64)[:, None] * stride", "(row[:, None] * stride).to(tl.int64)")
 def cast_after_the_multiplication():
     """the place of a row is made 64 bits wide after the multiplication, when it has overflowed"""
@@ -182,6 +177,11 @@ def cast_after_the_multiplication():
 @instead(forward, "b, h = (head // H).to(tl.int64), head % H", "b, h = head // H, head % H")
 def sequences_in_32_bits():
     """the place of a sequence is computed in 32 bits, and overflows in large arrays"""
+
+
+@instead(delta, "(head // H).to(tl.int64), (head % H).to(tl.int64)", "head // H, head % H")
+def strided_dy_in_32_bits():
+    """the place of a head of dy is computed in 32 bits, and overflows where dy is strided"""
 
 
 @instead(dkdv, "rows = head.to(tl.int64) * S", "rows = head * S")
