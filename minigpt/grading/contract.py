@@ -36,10 +36,12 @@ def contract(concept):
 def contract_tests(concept):
     """{name: test} of tests/test_X.py, and before them those of the files that it names: ALSO = ["test_Y"].
 
-    Such a file says whose contract it is a part of: CONCEPT = "X".
+    Such a file says whose contract it is a part of: CONCEPT = "X". Of a kernel its own tests come first: they have
+    several tiles, and so notice in seconds what the others, slow when interpreted, may not notice at all.
     """
     module = _import_from_tests(f"test_{concept}")
-    modules = [*map(_import_from_tests, getattr(module, "ALSO", [])), module]
+    also = [*map(_import_from_tests, getattr(module, "ALSO", []))]
+    modules = [module, *also] if concept.endswith("_kernel") else [*also, module]
     found = [(name, test) for each in modules for name, test in vars(each).items() if name.startswith("test_")]
     return {name: test for name, test in found if callable(test)}
 
