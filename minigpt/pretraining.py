@@ -78,22 +78,13 @@ def new_job(corpus, model, settings, *, tokenizer="bpe", vocab_size=None, own_te
     """A Job from the beginning: trains the tokenizer, and draws the model's weights from settings.seed.
 
     model: a TransformerConfig, whose vocab_size gives way to the tokenizer's. settings: a TrainConfig.
-    Raises InputError for a model that reads both ways.
     """
-    require_causal(model)
     made = TOKENIZERS[tokenizer].train(corpus.train, vocab_size)
     model = replace(model, vocab_size=made.vocab_size)
     weights = Transformer(model, generator=torch.Generator().manual_seed(settings.seed))
     source = {"name": corpus.name, "own_text": own_text, "content_hash": corpus.content_hash}
     config = RunConfig(model, settings, source, asked or {}, implementation, device=device, made_with=here())
     return Job(corpus, made, weights.to(device), config)
-
-
-def require_causal(model):
-    """Raise InputError for a TransformerConfig of a model that would see the token that it is to predict."""
-    if not model.causal:
-        raise InputError("this model reads both ways: it would see the very token that it is to predict; take one that "
-                         "does not, such as the preset gpt2-nano")
 
 
 def resumed_job(folder, *, text=None, device=None):

@@ -100,7 +100,7 @@ def _trained(job, args, mine):
 
 def _new(args):
     from minigpt.devices import choose_device
-    from minigpt.pretraining import new_job, require_causal
+    from minigpt.pretraining import new_job
     from minigpt.runs import refuse_other_run, require_place
     asked = _asked(args)
     chosen = DEFAULTS | asked
@@ -109,7 +109,9 @@ def _new(args):
     vocab_size = asked.get("vocab_size", VOCABULARY)
     model = checked(preset, chosen["preset"], **{"vocab_size": vocab_size} | given(TransformerConfig, args))
     settings = checked(recipe, chosen["preset"], **given(TrainConfig, args))
-    require_causal(model)
+    if not model.causal:
+        raise InputError(f"--preset {chosen['preset']} reads both ways: it would see the very token that it is to "
+                         "predict; take one that does not, such as gpt2-nano")
     device = choose_device(args.device)
     require_place(args.out)
     if not args.overwrite:
