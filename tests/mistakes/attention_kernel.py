@@ -1,10 +1,6 @@
 """Typical wrong kernels of attention: ours, with one place changed."""
 # isort: off
-import inspect
-import linecache
-import sys
-
-from mistakes import mistake
+from mistakes import instead
 
 import kernels._backend  # noqa: F401  before triton is imported
 from kernels import attention_tiles as tiles
@@ -13,24 +9,6 @@ from kernels.attention_backward import attention_backward_delta_kernel as delta
 from kernels.attention_backward import attention_backward_dkdv_kernel as dkdv
 from kernels.attention_backward import attention_backward_dq_kernel as dq
 # isort: on
-
-
-def instead(kernel, ours, wrong):
-    """A kernel of ours with one piece of its text replaced; what is decorated has its name, and says what is wrong.
-
-    Raises ValueError unless the piece is there exactly once.
-    """
-    def make(function):
-        name, source = kernel.fn.__name__, inspect.getsource(kernel.fn)
-        if source.count(ours) != 1:
-            raise ValueError(f"{name} has {source.count(ours)} times {ours!r}, not once")
-        source = source.replace(ours, wrong).replace(f"def {name}(", f"def {function.__name__}(")
-        file = f"<{function.__name__} of {__name__}>"
-        linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file     # Triton reads the source
-        names = vars(sys.modules[kernel.fn.__module__]) | {"__name__": __name__}
-        exec(compile(source, file, "exec"), names)
-        return mistake(name, function.__doc__)(names[function.__name__])
-    return make
 
 
 # Running maximum and sum
