@@ -137,12 +137,9 @@ PRESETS = {
     # what most open models since 2023 are made of (Llama, SmolLM), at the size of gpt2-nano
     "llama": {"n_layer": 4, "n_head": 4, "n_kv_head": 2, "d_model": 128, "context_length": 128, "norm": "rms_norm",
               "positions": "rope", "feed_forward": "swiglu", "bias": False},
-    # encoders (BERT, Devlin et al. 2018), which read both ways and tell two sentences apart: at the size of gpt2-nano,
-    # and at that of the published all-MiniLM-L6-v2
+    # an encoder (BERT, Devlin et al. 2018): it reads both ways; at the size of gpt2-nano
     "bert-nano": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "causal": False, "token_types": 2,
                   "norm_position": "post", "embedding_norm": True, "feed_forward": "gelu", "norm_eps": 1e-12},
-    "minilm": {"n_layer": 6, "n_head": 12, "d_model": 384, "context_length": 512, "causal": False, "token_types": 2,
-               "norm_position": "post", "embedding_norm": True, "feed_forward": "gelu", "norm_eps": 1e-12},
     # our quickest on a CPU, at the size of gpt2-nano; RECIPES has how it is trained
     "fast": {"n_layer": 4, "n_head": 4, "d_model": 128, "context_length": 128, "norm": "rms_norm", "positions": "rope",
              "query_key_norm": True, "feed_forward": "swiglu", "bias": False, "zero_init": True},

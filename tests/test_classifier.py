@@ -4,7 +4,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from test_transformer import CONFIGS, IDS, TYPES, normal, parameters
+from test_transformer import CONFIGS, IDS, normal, parameters
+from test_transformer_encoder import TYPES
 
 from minigpt.classifier import Classifier
 from minigpt.gradcheck import numerical_gradient

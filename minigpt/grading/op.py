@@ -107,14 +107,11 @@ class Op:
 
 
 def implementations(concept):
-    """All implementations of a concept that this machine can run, as Ops.
-
-    Of "X_kernel", the contract of a kernel itself, it is the kernels of X.
-    """
+    """All implementations of a concept that this machine can run, as Ops; of "X_kernel" the kernels of X alone."""
     from minigpt.grading.kernel_op import KernelOp  # it is an Op itself
     if concept.endswith("_kernel"):
-        whole = implementations(concept.removesuffix("_kernel"))
-        return [KernelOp(concept, op.name, op.functions) for op in whole if op.name == "triton"]
+        return [KernelOp(concept, op.name, op.functions) for op in implementations(concept.removesuffix("_kernel"))
+                if op.name == "triton"]
     found = []
     for name, module, options in (
         ("reference", f"minigpt.reference.{concept}", {}),
@@ -133,9 +130,8 @@ def implementations(concept):
         if name == "fused":
             spelled_out = next((op.functions for op in found if op.is_torch), {})
             room = {n: f for n, f in room.items() if hasattr(f, "contains") and _is_of(concept, spelled_out.get(n))}
-            if not room:
-                continue
-        found.append((KernelOp if name == "triton" else Op)(concept, name, room, **options))
+        if room:
+            found.append((KernelOp if name == "triton" else Op)(concept, name, room, **options))
     return found
 
 

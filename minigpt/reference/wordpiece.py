@@ -158,16 +158,20 @@ def merge_pair(word, pair, new):
 
 
 def is_space(c):
+    """White space of any kind, tabs and ends of lines among it."""
     return c in "\t\n\r" or c.isspace()
 
 
 def is_dropped(c):
+    """What is not read at all: U+0000, U+FFFD, control, format and private characters."""
     return c in "\x00\ufffd" or (c not in "\t\n\r" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs"))
 
 
 def is_punctuation(c):
+    """What Unicode calls punctuation, and every sign of ASCII: $, + and ^ too."""
     return (c.isascii() and c.isprintable() and not c.isalnum() and c != " ") or unicodedata.category(c)[0] == "P"
 
 
 def is_chinese(c):
+    """A character of the CJK ideographs; not kana, not hangul, which are written with other letters."""
     return any(first <= ord(c) <= last for first, last in CJK)
