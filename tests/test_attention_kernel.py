@@ -47,6 +47,11 @@ def launch(op, name, programs, *, stride=0, width=16, H=1):
         kernel[(programs,)](**{name: given[name] for name in kernel.arg_names})
 
 
+@pytest.mark.parametrize(("T", "S"), [(32, 33), (64, 65), (33, 32)])
+def test_a_tile_that_begins_with_the_last_key_is_visited(op, T, S):
+    agrees(op, *problem(T=T, S=S), causal=True)
+
+
 KERNELS = ["attention_forward_kernel", *(f"attention_backward_{name}_kernel" for name in ("delta", "dkdv", "dq"))]
 
 

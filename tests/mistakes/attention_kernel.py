@@ -88,6 +88,11 @@ def last_tile_not_visited():
     """the keys end with those of the first query of a tile; the later ones see more"""
 
 
+@instead(tiles.keys_of, "tl.maximum(t0 + BLOCK_T + S - T, 0)", "tl.maximum(t0 + BLOCK_T - 1 + S - T, 0)")
+def last_key_not_visited():
+    """the keys end one before the last that is seen: it is lost where a tile begins with it"""
+
+
 @instead(tiles.keys_of, "tl.maximum(t0 + S - T + 1, 0)", "tl.maximum(t0 + BLOCK_T + S - T, 0)")
 def diagonal_without_mask():
     """tiles on the diagonal are taken for whole: their queries see the future"""
