@@ -4,6 +4,7 @@ import io
 import stat
 import tarfile
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -98,3 +99,15 @@ def test_a_damaged_archive_is_refused_in_one_line(pack, filename):
     with pytest.raises(InputError, match=f"{filename} cannot be read") as caught:
         read_members(pack(FILES)[:60], source(filename))
     assert "\n" not in str(caught.value)
+
+
+def test_an_archive_in_the_archive_is_read_in_memory_within_the_same_limits():
+    inner = source("outer.whl", members="deep/inner.tar.gz")
+    outer = wheel([("deep/inner.tar.gz", tar(FILES)), ("deep/other.txt", b"no")])
+    found = read_members(outer, replace(inner, inner="tiny-1.0/texts/*.txt"))
+    assert found == {"tiny-1.0/texts/a.txt": b"first", "tiny-1.0/texts/b.txt": b"second"}
+    big = wheel([("deep/inner.tar.gz", tar([("a/x.txt", b"x" * 1001)]))])
+    with pytest.raises(InputError, match=r"inner\.tar\.gz: with 'a/x\.txt' it holds more than the 1,000 bytes"):
+        read_members(big, replace(inner, inner="a/*.txt"))
+    with pytest.raises(InputError, match=r"inner\.tar\.gz holds no b/"):
+        read_members(outer, replace(inner, inner="b/*.txt"))

@@ -10,7 +10,9 @@ from test_data_splitting import PLAYS
 from minigpt.commands import data
 from minigpt.data.cleaning import CleaningReport
 from minigpt.data.corpus import Corpus
+from minigpt.data.labelled import Row, make_task
 from minigpt.data.sources import SOURCES
+from minigpt.data.task_sources import TASKS
 from minigpt.errors import InputError
 
 
@@ -25,6 +27,9 @@ def test_list_names_every_corpus_with_its_licence_and_whether_it_is_here(cache, 
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line for line in lines[1:1 + len(SOURCES)]}
     assert list(rows) == list(SOURCES)
+    names = {line.split()[0] for line in lines if line.endswith((*{source.licence for source in TASKS.values()},))}
+    assert names >= set(TASKS)
+    assert any(line.startswith("minilm ") and "Apache-2.0" in line for line in lines)
     assert rows["shakespeare"].split()[1:5] == ["5.4", "MB", "no", "yes"]
     assert rows["python-docs"].split()[1:] == ["none", "yes", "yes", "PSF"]
 
@@ -42,8 +47,31 @@ def test_fetching_what_python_has_fetches_nothing(capsys):
 
 
 def test_fetching_an_unknown_corpus_is_refused():
-    with pytest.raises(InputError, match="did you mean 'python-docs'"):
+    with pytest.raises(InputError, match="nothing is called 'python-doc'; did you mean python-docs"):
         run("fetch", "python-doc")
+
+
+def test_show_of_weights_or_of_two_things_is_refused():
+    with pytest.raises(InputError, match="minilm is weights, with no text to show"):
+        run("show", "minilm")
+    with pytest.raises(InputError, match="'apple' and your own file: only one"):
+        run("show", "apple", "--csv", "x.csv")
+
+
+def test_show_of_ones_own_labelled_texts_counts_them_by_class_but_does_not_print_them(tmp_path, capsys):
+    rows = "".join(f"secret {i},{['good', 'bad'][i % 2]}\n" for i in range(40))
+    write(tmp_path / "my.csv", f"text,label\n{rows},bad\n")
+    assert run("show", "--csv", str(tmp_path / "my.csv")) == 0
+    out = capsys.readouterr().out
+    assert ["bad", "16", "2", "2"] in [line.split() for line in out.splitlines()]
+    assert "skipped 1 bad row: row 42 (no text)" in out
+    assert "secret" not in out
+
+
+def test_one_example_of_each_class_is_shown_where_that_is_allowed():
+    rows = [Row("a long text " * 20, "b"), Row("short", "a"), Row("next", "b")]
+    said = data.task_summary(make_task("t", [rows, [], []], "", "", "", True)).splitlines()
+    assert said[-2:] == ["| a: short", f"| b: {('a long text ' * 20)[:data.WIDTH]}..."]
 
 
 def test_show_prints_the_counts_and_the_split_of_ones_own_text_but_not_the_text(tmp_path, capsys):

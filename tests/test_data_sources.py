@@ -3,9 +3,11 @@ import pytest
 
 from minigpt.data.documents import READERS
 from minigpt.data.sources import DEFAULT, FALLBACK, SOURCES, find_source
+from minigpt.data.task_readers import READERS as TASK_READERS
+from minigpt.data.task_sources import TASKS
 from minigpt.errors import InputError
 
-FETCHED = [source for source in SOURCES.values() if not source.embedded]
+FETCHED = [source for source in [*SOURCES.values(), *TASKS.values()] if not source.embedded]
 
 
 @pytest.mark.parametrize("source", FETCHED, ids=lambda source: source.name)
@@ -21,6 +23,12 @@ def test_a_fetched_source_is_pinned_by_version_size_and_hash(source):
 def test_every_source_has_a_licence_and_a_reader(source):
     assert source.licence
     assert source.reader in READERS
+
+
+@pytest.mark.parametrize("source", TASKS.values(), ids=lambda source: source.name)
+def test_every_task_has_a_licence_and_a_reader(source):
+    assert source.licence
+    assert source.reader in TASK_READERS
 
 
 def test_the_fallback_is_a_part_of_python_and_the_default_is_not():

@@ -4,6 +4,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 
@@ -16,6 +17,7 @@ _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, 
 def read_members(archive: bytes, source: Source) -> dict[str, bytes]:
     """The files of the archive that match source.members, by name, in order of their names.
 
+    With source.inner the one match is an archive itself, and these are its files that match that.
     Raises InputError when a match is a link or another special file, is there twice, or brings the sum above
     source.member_bytes; when nothing matches; when the archive is damaged.
     """
@@ -35,6 +37,9 @@ def read_members(archive: bytes, source: Source) -> dict[str, bytes]:
         raise InputError(f"{source.filename} cannot be read as an archive ({error}); not used") from error
     if not found:
         raise InputError(f"{source.filename} holds no {source.members}; it is not the archive we know")
+    if source.inner:
+        ((name, inner),) = found.items()
+        return read_members(inner, replace(source, filename=name.rpartition("/")[2], members=source.inner, inner=""))
     return dict(sorted(found.items()))
 
 

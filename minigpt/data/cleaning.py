@@ -56,6 +56,11 @@ def clean(documents: list[str], *, files_skipped: int = 0) -> tuple[list[str], C
     return result, _add(report, kept_documents=len(result), kept_characters=sum(map(len, result)))
 
 
+def clean_text(text: str) -> str:
+    """One text made uniform as `clean` does it."""
+    return _clean_one(text, CleaningReport())[0]
+
+
 def _clean_one(text, report):
     text, newlines = _NEWLINES.subn("\n", text)
     text, controls = _CONTROLS.subn("", text)

@@ -13,11 +13,16 @@ def python_source() -> list[str]:
 
     Left out as well: files that are not valid text, and what the build of Python wrote about its machine.
     """
+    return [text for _, text in python_files()]
+
+
+def python_files() -> list[tuple[tuple[str, ...], str]]:
+    """(parts of its path, text) of each of these files."""
     root = Path(sysconfig.get_paths()["stdlib"])
     paths = {path.relative_to(root).parts: path for path in root.rglob("*.py")}
-    texts = [_read(paths[parts]) for parts in sorted(paths)
+    texts = [(parts, _read(paths[parts])) for parts in sorted(paths)
              if _SKIPPED.isdisjoint(parts) and not parts[-1].startswith("_sysconfigdata")]
-    return [text for text in texts if text]
+    return [(parts, text) for parts, text in texts if text]
 
 
 def python_docs() -> list[str]:
@@ -28,7 +33,7 @@ def python_docs() -> list[str]:
     seen: set[str] = set()
     modules = []
     for text in python_source():
-        fresh = [docstring for docstring in _docstrings(text) if docstring not in seen]
+        fresh = [docstring for docstring, _ in docstrings(text) if docstring not in seen]
         fresh = list(dict.fromkeys(fresh))
         seen.update(fresh)
         modules.append("\n\n".join(fresh))
@@ -51,8 +56,8 @@ def _read(path):
         return ""
 
 
-def _docstrings(text):
-    """Each docstring of a file, dedented, in the order of the source."""
+def docstrings(text: str) -> list[tuple[str, str]]:
+    """(docstring, name of the outermost class around it, else "") of a file, dedented, in the order of the source."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")   # a backslash in an old string is not our business
         try:
@@ -60,6 +65,8 @@ def _docstrings(text):
         except SyntaxError:
             return []
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    owners = {id(inner): outer.name for outer in classes for inner in ast.walk(outer)}
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     nodes.sort(key=lambda node: getattr(node, "lineno", 0))
-    return [docstring for node in nodes if (docstring := ast.get_docstring(node))]
+    return [(docstring, owners.get(id(node), "")) for node in nodes if (docstring := ast.get_docstring(node))]

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from minigpt.data.archive import read_members
 from minigpt.data.index import pip_settings, without_password
-from minigpt.data.sources import FALLBACK, Source
+from minigpt.data.sources import Source
 from minigpt.errors import InputError
 
 TIMEOUT = (3.05, 20.0)   # seconds to connect (just over one repeated TCP packet) and between two packets
@@ -127,7 +127,7 @@ def _plain_errors(source, settings, folder):
     index = without_password(settings["index-url"])
     way_out = f"set PIP_INDEX_URL, or put {source.filename} into {folder} yourself"
     if source.reader:                                  # a text, for which there is another
-        way_out = f"{way_out.replace(', or', ',')}, or use what every Python has: --corpus {FALLBACK}"
+        way_out = f"{way_out.replace(', or', ',')}, or use what every Python has: {source.instead}"
     try:
         yield
     except InputError:

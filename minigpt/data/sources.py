@@ -16,7 +16,9 @@ class Source:
     sha256, archive_bytes: of the whole archive; what differs is never opened
     members: glob of the archive's files to read, matched folder by folder; nothing else is read
     member_bytes: the most these files may hold together, uncompressed
+    inner: where the one member is an archive itself, the glob of its files to read instead; also read in memory
     redistributable: whether we may show or pass on its text
+    instead: the flag that asks for what every Python has, where this cannot be fetched
     """
 
     name: str
@@ -31,7 +33,9 @@ class Source:
     archive_bytes: int = 0
     members: str = ""
     member_bytes: int = 0
+    inner: str = ""
     encoding: str = "utf-8"
+    instead: str = f"--corpus {FALLBACK}"
 
     @property
     def embedded(self) -> bool:
