@@ -35,6 +35,12 @@ class Classifier(nn.Module):
         return logits
 
 
+def without_head(weights):
+    """({name: weight} of the Transformer, those of the head) in a Classifier's weights, or in a Transformer's own."""
+    head = {name: weight for name, weight in weights.items() if name.startswith("head.")}
+    return {name.removeprefix("trunk."): weight for name, weight in weights.items() if name not in head}, head
+
+
 def classifier(ids, params, config, *, how="mean", key_mask=None, token_types=None):
     """Classifier as a function of its parameters, with the reference's signature; no dropout."""
     with torch.device("meta"):

@@ -6,13 +6,10 @@ import json
 import os
 from dataclasses import replace
 
-import torch
-
 from minigpt.checkpoints import read, write_durably
 from minigpt.errors import InputError
 from minigpt.pictures import ORANGE, YELLOW, loss_curve, save
 from minigpt.runs import CONFIG, CURVE, OURS, read_records
-from minigpt.transformer import Transformer
 
 
 def kept_ours(job):
@@ -31,8 +28,7 @@ def train_ours(job, **options):
     The last record has `validation`: nats per token on all of the validation text.
     """
     ours = copy.copy(job)
-    seed = job.config.train.seed
-    ours.model = Transformer(job.config.model, generator=torch.Generator().manual_seed(seed)).to(job.config.device)
+    ours.model = job.new_model(job.config)
     ours.config = replace(job.config, implementation="fused", mine=())
     ours.run, ours.state, ours.records = None, None, ()
     result = ours.train(**options)
@@ -65,4 +61,6 @@ def _settings(folder):
     """A hash of all that decides how a run of ours goes: what config.json holds, but for whose functions they are."""
     values = json.loads(read(folder, CONFIG))
     chosen = [values[name] for name in ("model", "train", "tokenizer_sha256")] + [values["corpus"]["content_hash"]]
+    if values.get("objective", "causal") != "causal":
+        chosen.append(values["objective"])
     return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()

@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 
 from minigpt.checkpoints import DONE, WAY_OUT, commit, finish_moving, pack, read, unpack, write_durably
+from minigpt.classifier import without_head
 from minigpt.config import TrainConfig, TransformerConfig, from_dict
 from minigpt.errors import InputError
 from minigpt.tokenizer import load_tokenizer
@@ -31,6 +32,7 @@ class RunConfig:
     mine: tuple = ()                    # names of the functions that were the user's own
     device: str = "cpu"
     made_with: dict = field(default_factory=dict)   # versions, and threads: others may round differently
+    objective: str = "causal"           # causal, mlm or mlm+nsp
 
 
 class Run:
@@ -45,12 +47,13 @@ class Run:
         self._unsaved = unsaved or {}                  # files that go with the next checkpoint
 
     def save(self, step, weights, state):
-        """Write a checkpoint, whole or not at all. weights, state: dicts of tensors.
+        """Write a checkpoint, whole or not at all. weights, state: dicts of tensors; a head goes with the state.
 
         Raises InputError if it cannot be written; the one before is then still there.
         """
-        marks = {"step": str(step), "run": self.identity}
-        files = {name: pack(tensors, marks | {"file": name}) for name, tensors in ((MODEL, weights), (STATE, state))}
+        marks, (model, head) = {"step": str(step), "run": self.identity}, without_head(weights)
+        parts = ((MODEL, model), (STATE, state | head))
+        files = {name: pack(tensors, marks | {"file": name}) for name, tensors in parts}
         try:
             commit(self.folder, self._unsaved | files)
         except OSError as error:

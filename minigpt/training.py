@@ -3,9 +3,7 @@
     result = train(model, next_token, batches, TrainConfig(steps=200), validation=validation)
 """
 import math
-import signal
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from tqdm import tqdm
 from minigpt.compiled import compiled
 from minigpt.config import LARGEST
 from minigpt.evaluation import evaluate
+from minigpt.interrupts import ctrl_c
 from minigpt.learner import Diverged, Learner, own_generators
 from minigpt.swap import implementation as functions_of
 from minigpt.swap import use
@@ -114,7 +113,7 @@ class Books:
         while learner.step < config.steps:
             self._take_step()
             if learner.step % config.evaluate_every == 0 or learner.step == config.steps:
-                self._record(self.nats / self.targets, self.targets / self.page_seconds)
+                self._record(self.nats / max(self.targets, 1), self._speed())
                 self.nats, self.targets, self.page_seconds = 0.0, 0, 0.0
             if self.seconds - self.saved_at >= config.checkpoint_minutes * 60:
                 self.save()
@@ -140,9 +139,14 @@ class Books:
         """The last losses and the speed, for the progress bar."""
         last = self.records[-1]
         loss = self.nats / self.targets if self.targets else last["train_loss"]
-        speed = self.targets / self.page_seconds if self.targets else last["tokens_per_second"]
+        speed = self._speed() if self.targets else last["tokens_per_second"]
         judged = [] if last["val_loss"] is None else [f"validation {last['val_loss']:.3f}"]
         return ", ".join([f"loss {loss:.3f}", *judged, *([f"{speed:,.0f} tokens/s"] if speed else [])])
+
+    def _speed(self):
+        """Tokens read per second since the last record."""
+        steps = self.learner.step - self.records[-1]["step"]
+        return steps * self.learner.batches.tokens_per_step / self.page_seconds
 
     def _take_step(self):
         started = time.perf_counter()
@@ -169,26 +173,6 @@ class Books:
                 raise
             raise type(error)(f"{str(error) or 'interrupted'}; {self.run.folder} keeps the checkpoint of step "
                               f"{self.run.step}") from None
-
-
-@contextmanager
-def ctrl_c():
-    """A list that Ctrl-C fills, so that no step is cut in half; a second Ctrl-C interrupts at once."""
-    pressed = []
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed                                  # Python lets only the main thread listen
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(signum, frame):
-        pressed.append(signum)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @torch.no_grad()

@@ -1,4 +1,5 @@
 """Let a trained model write: it continues your prompt, token by token."""
+import shlex
 import sys
 
 from minigpt.commands.flags import checked
@@ -41,7 +42,11 @@ def run(args) -> int:
     from minigpt.writing import write
     options = _options(args)
     functions = load_functions(args.mine, _say)
-    model, tokenizer, _ = load_run(args.model, choose_device(args.device))
+    model, tokenizer, config = load_run(args.model, choose_device(args.device))
+    if not model.config.causal:
+        raise InputError(f"{args.model} was trained to guess hidden tokens ({config.objective}): it reads both ways, "
+                         "and cannot write; train one that can with `train --objective causal`, or teach this one a "
+                         f"task: python -m minigpt finetune --from {shlex.quote(args.model)}")
     functions = _called(args, functions, model, tokenizer, options)
     for i in range(args.n):
         if args.n > 1:

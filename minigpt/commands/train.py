@@ -1,14 +1,13 @@
 """Train a model on a text of yours, or on a corpus, into a folder that can be used and resumed."""
 import shlex
 
-from minigpt.commands.flags import add_config_flags, checked, given
+from minigpt.commands.choices import VOCABULARY, add_choices, add_settings, asked, defaults, settings
 from minigpt.commands.yours import add_mine_flag, called_functions, compare, load_functions
-from minigpt.config import PRESETS, TrainConfig, TransformerConfig, preset, recipe, to_dict
+from minigpt.config import to_dict
 from minigpt.data.sources import DEFAULT
 from minigpt.errors import InputError
-from minigpt.listing import suggest
 from minigpt.logs import LOGS, logger
-from minigpt.swap import IMPLEMENTATIONS, implementation, use
+from minigpt.swap import implementation, use
 
 EXAMPLES = """\
 python -m minigpt train --text my.txt --minutes 5 --out runs/mine
@@ -16,10 +15,8 @@ python -m minigpt train --corpus basic-english --preset gpt2-micro --steps 2000 
 python -m minigpt train --text my.txt --tokenizer char --d-model 64 --n-layer 2 --out runs/small
 python -m minigpt train --resume --out runs/mine
 python -m minigpt train --text my.txt --mine my/softmax.py --minutes 1 --out runs/my-softmax
-python -m minigpt train --text my.txt --mine --no-check --no-compare --out runs/my-parts"""
-
-DEFAULTS = {"preset": "gpt2-nano", "tokenizer": "bpe", "implementation": "fused"}
-VOCABULARY = 4096       # tokens of a BPE tokenizer, unless --vocab-size says otherwise
+python -m minigpt train --text my.txt --mine --no-check --no-compare --out runs/my-parts
+python -m minigpt train --corpus python-docs --objective mlm+nsp --minutes 5 --out runs/encoder"""
 
 
 def add_arguments(parser):
@@ -31,10 +28,7 @@ def add_arguments(parser):
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="go on with the run in --out, with its settings")
     again.add_argument("--overwrite", action="store_true", help="replace the run in --out")
-    parser.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULTS['preset']})")
-    parser.add_argument("--tokenizer", choices=["bpe", "char"], help=f"(default: {DEFAULTS['tokenizer']})")
-    parser.add_argument("--implementation", choices=IMPLEMENTATIONS,
-                        help=f"of the parts (default: {DEFAULTS['implementation']})")
+    add_choices(parser)
     add_mine_flag(parser, "train with")
     parser.add_argument("--no-check", action="store_false", dest="check",
                         help="do not check the gradients of your functions before the training")
@@ -44,8 +38,7 @@ def add_arguments(parser):
     parser.add_argument("--compile", action="store_true", help="with PyTorch's compiler, which needs one for C++; "
                         "begins half a minute later or more, so it can pay off in long runs only")
     parser.add_argument("--log", choices=LOGS, help="hand the losses to this program too, if its package is there")
-    add_config_flags(parser, TransformerConfig, "the model", skip=("causal",), vocab_size=VOCABULARY)
-    add_config_flags(parser, TrainConfig, "the training (5 minutes, unless told otherwise)")
+    add_settings(parser)
 
 
 def run(args) -> int:
@@ -69,7 +62,7 @@ def _train(job, functions, args):
         result = None if job.finished else _trained(job, args, sorted(functions))
         quality = None if result and result.interrupted else job.quality()
     if quality is not None:
-        print(_verdict(job, args, quality))
+        print(job.verdict(quality), _next(job, args), sep="\n")
         if functions and args.compare:
             compare(job, quality[0], result.records if result else job.records, _resume(args))
         return 0
@@ -102,26 +95,20 @@ def _new(args):
     from minigpt.devices import choose_device
     from minigpt.pretraining import new_job
     from minigpt.runs import refuse_other_run, require_place
-    asked = _asked(args)
-    chosen = DEFAULTS | asked
-    if chosen["preset"] not in PRESETS:
-        raise InputError(f"no preset {chosen['preset']!r}; {suggest(chosen['preset'], PRESETS)}")
-    vocab_size = asked.get("vocab_size", VOCABULARY)
-    model = checked(preset, chosen["preset"], **{"vocab_size": vocab_size} | given(TransformerConfig, args))
-    settings = checked(recipe, chosen["preset"], **given(TrainConfig, args))
-    if not model.causal:
-        raise InputError(f"--preset {chosen['preset']} reads both ways: it would see the very token that it is to "
-                         "predict; take one that does not, such as gpt2-nano")
+    wanted = asked(args)
+    chosen = defaults(args.objective or "causal") | wanted
+    model, plan = settings(args, chosen)
     device = choose_device(args.device)
     require_place(args.out)
     if not args.overwrite:
         refuse_other_run(args.out)
     _require(chosen["implementation"])
-    every_character = chosen["tokenizer"] == "char" and "vocab_size" not in asked
-    job = new_job(_corpus(args), model, settings, tokenizer=chosen["tokenizer"], own_text=args.text is not None,
-                  vocab_size=None if every_character else vocab_size, implementation=chosen["implementation"],
-                  device=device, asked=asked)
-    print(f"{job.tokenizer.vocab_size:,} tokens, {job.model.n_parameters:,} parameters, on {job.config.device}")
+    every_character = chosen["tokenizer"] == "char" and "vocab_size" not in wanted
+    job = new_job(_corpus(args), model, plan, tokenizer=chosen["tokenizer"], own_text=args.text is not None,
+                  vocab_size=None if every_character else wanted.get("vocab_size", VOCABULARY), asked=wanted,
+                  implementation=chosen["implementation"], device=device, objective=chosen["objective"])
+    parameters = sum(p.numel() for p in job.model.parameters())
+    print(f"{job.tokenizer.vocab_size:,} tokens, {parameters:,} parameters, on {job.config.device}")
     return job
 
 
@@ -147,26 +134,20 @@ def _resumed(args):
     from minigpt.pretraining import here, resumed_job
     job = resumed_job(args.out, text=args.text, device=args.device)
     config = job.config
-    was = DEFAULTS | to_dict(config.model) | to_dict(config.train) | config.asked
-    asked = _asked(args)
+    was = defaults(config.objective) | to_dict(config.model) | to_dict(config.train) | config.asked
+    wanted = asked(args)
     own, name = config.corpus["own_text"], config.corpus["name"]
     if args.corpus is not None:
-        was["corpus"], asked["corpus"] = f"the text {name}" if own else name, args.corpus
+        was["corpus"], wanted["corpus"] = f"the text {name}" if own else name, args.corpus
     if args.text is not None and not own:
-        was["text"], asked["text"] = f"the corpus {name}", args.text
-    for name, value in asked.items():
+        was["text"], wanted["text"] = f"the corpus {name}", args.text
+    for name, value in wanted.items():
         if was.get(name) != value:
             raise InputError(f"--{name.replace('_', '-')} {value} would change the run in {args.out} (it has "
                              f"{was.get(name)}); leave the flag out, or begin again with --overwrite")
     if config.made_with != here():
         print(f"the last digits may differ: begun with {config.made_with}, this is {here()}")
     return job
-
-
-def _asked(args):
-    """What the user chose about the run itself, by name."""
-    chosen = {name: getattr(args, name) for name in DEFAULTS if getattr(args, name) is not None}
-    return chosen | given(TransformerConfig, args) | given(TrainConfig, args)
 
 
 def _called(job, functions, args):
@@ -180,15 +161,17 @@ def _called(job, functions, args):
                          f"now they are: {', '.join(functions) or 'none'}; --mine must stay as it was")
     if functions and args.check:
         with blaming(args.mine, always=True):
-            print(*remarks(functions, job.model, job.objective, job.batches(0)[0], job.config.train.seed), sep="\n")
+            print(*remarks(functions, job.model, job.objective, job.example, job.config.train.seed), sep="\n")
     return functions
 
 
-def _verdict(job, args, quality):
-    nats, bits, tokens, characters = quality
+def _next(job, args):
+    """What to do with the model, as a command."""
+    if job.config.objective != "causal":
+        return ("it reads both ways, so it fills gaps and does not write; teach it a task of yours:\n"
+                f"  python -m minigpt finetune --from {shlex.quote(args.out)} --task docstrings")
     first = " ".join(job.corpus.train[0].split()[:2])[:20].lstrip("-")
     while len(job.tokenizer.encode(first)) > job.config.model.context_length:
         first = first[:-1]
-    return (f"validation: {bits:.3f} bits per character, {nats:.3f} nats per token ({characters:,} characters, "
-            f"{tokens:,} tokens)\nlet it write:\n"
-            f"  python -m minigpt generate --model {shlex.quote(args.out)}{_mine(args)} --prompt {shlex.quote(first)}")
+    return (f"let it write:\n  python -m minigpt generate --model {shlex.quote(args.out)}{_mine(args)} "
+            f"--prompt {shlex.quote(first)}")

@@ -1,0 +1,95 @@
+"""What an encoder learns from: hidden tokens, and whether one text followed another.
+
+Objectives, (model, batch) -> (loss, n), as minigpt.evaluation.next_token is one; batch: a MaskedBatch.
+"""
+import math
+from collections import namedtuple
+
+import torch
+
+from minigpt.evaluation import device_of
+from minigpt.linear import linear
+from minigpt.linear_cross_entropy import linear_cross_entropy
+from minigpt.masked_lm import masked_lm
+from minigpt.next_sentence import next_sentence
+from minigpt.pooling import pooling
+from minigpt.swap import is_fused
+
+# nats: mean loss; the others count: tokens asked and right, pairs asked and right
+Judgement = namedtuple("Judgement", "nats tokens tokens_right pairs pairs_right")
+
+
+def masked_tokens(model, batch):
+    """RoBERTa's: guess the hidden tokens, with the output layer at their places only.
+
+    model: a Transformer, or a Classifier on one. Returns (mean loss in nats, number of hidden tokens).
+    Source: Liu et al. 2019, arXiv:1907.11692.
+    """
+    batch = batch.to(device_of(model))
+    return _of_tokens(model, batch, _read(model, batch))
+
+
+def masked_tokens_and_next_sentence(model, batch):
+    """BERT's: the sum of two means, one over the hidden tokens and one over the pairs.
+
+        loss = masked_lm + next_sentence
+
+    model: a Classifier with how="first" and two classes. Returns (loss in nats, number of hidden tokens).
+    Source: Devlin et al. 2018, arXiv:1810.04805, appendix A.2.
+    """
+    batch = batch.to(device_of(model))
+    h = _read(model, batch)                                                       # (B,T,C)
+    loss, n = _of_tokens(model, batch, h)
+    return loss + next_sentence(_of_pairs(model, batch, h), batch.labels), n
+
+
+@torch.no_grad()
+def judge(model, objective, batches):
+    """A Judgement: the mean loss, and how many guesses were right; the likeliest answer is the guess."""
+    model.eval()
+    nats, tokens, tokens_right, pairs, pairs_right = 0.0, 0, 0, 0, 0
+    for batch in batches:
+        loss, n = objective(model, batch)
+        batch = batch.to(device_of(model))
+        h, chosen = _read(model, batch), batch.targets >= 0
+        guesses = linear(h[chosen], _trunk(model).output_weight).argmax(-1)       # (N,)
+        nats, tokens = nats + loss.item() * n, tokens + n
+        tokens_right += int((guesses == batch.targets[chosen]).sum())
+        if hasattr(model, "head"):
+            right = _of_pairs(model, batch, h).argmax(-1) == batch.labels         # (B,)
+            pairs, pairs_right = pairs + len(right), pairs_right + int(right.sum())
+    return Judgement(nats / max(tokens, 1), tokens, tokens_right, pairs, pairs_right)
+
+
+def wilson_interval(right, n, z=1.96):
+    """(low, high): where the probability of being right lies, with 95% for z=1.96, after n tries.
+
+        (p + z^2/2n -+ z sqrt(p (1 - p) / n + z^2/4n^2)) / (1 + z^2/n),   p = right / n
+
+    Source: Wilson 1927, Journal of the American Statistical Association 22.
+    """
+    p = right / n
+    middle, spread = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return (middle - spread) / (1 + z**2 / n), (middle + spread) / (1 + z**2 / n)
+
+
+def _trunk(model):
+    return getattr(model, "trunk", model)
+
+
+def _read(model, batch):
+    """(B,T,C): without a mask where there is no padding, since that is quicker."""
+    key_mask = None if batch.key_mask.all() else batch.key_mask
+    return _trunk(model).hidden(batch.ids, key_mask, batch.token_types)
+
+
+def _of_tokens(model, batch, h):
+    chosen = batch.targets >= 0                                                   # (B,T), N of them
+    h, targets, weight = h[chosen], batch.targets[chosen], _trunk(model).output_weight            # (N,C), (N,), (V,C)
+    if is_fused("linear_cross_entropy"):
+        return linear_cross_entropy(h, weight, targets), len(targets)
+    return masked_lm(linear(h, weight)[None], targets[None]), len(targets)       # as (1,N,V) and (1,N)
+
+
+def _of_pairs(model, batch, h):
+    return model.head(pooling(h, batch.key_mask, model.how))                      # (B,2)
