@@ -113,7 +113,7 @@ def rope(x, positions, theta=10000.0):
     """The turn in few passes, with cosines and sines that are kept from call to call. On a CPU."""
     T, D = x.shape[-2:]
     if D % 2 or positions.shape != (T,) or x.is_cuda:
-        return rope_spelled_out(x, positions, theta)          # it says what is wrong
+        return rope_spelled_out(x, positions, theta)          # it says what is wrong, if something is
     return Rope.apply(x, *_cos_and_sin(positions.numpy().tobytes(), positions.dtype, D, theta, x.dtype))
 
 

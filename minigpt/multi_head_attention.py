@@ -54,8 +54,11 @@ class MultiHeadAttention(nn.Module):
         self.value = Linear(d_model, shared, bias=bias)
         self.output = Linear(d_model, d_model, bias=bias)
 
-    def forward(self, x, key_mask=None):
-        """x: (B,T,C); key_mask: (B,T) bool, True = may be attended. Returns y: (B,T,C)."""
+    def forward(self, x, key_mask=None, cache=None):
+        """x: (B,T,C); key_mask: (B,T) bool, True = may be attended. Returns y: (B,T,C).
+
+        cache: a layer of a KVCache, whose keys and values come before those of x, and which says what key_mask is.
+        """
         q = self.query(x)                                                                 # (B,T,C)  (1)
         k = self.key(x)                                                                   # (B,T,G*D)
         v = self.value(x)                                                                 # (B,T,G*D)
@@ -66,9 +69,11 @@ class MultiHeadAttention(nn.Module):
             q = rms_norm(q, None)                                                         # (B,H,T,D)  (3)
             k = rms_norm(k, None)                                                         # (B,G,T,D)
         if self.rope_theta is not None:
-            positions = torch.arange(x.shape[1], device=x.device)                         # (T,)
+            positions = torch.arange(x.shape[1], device=x.device) if cache is None else cache.positions   # (T,)
             q = rope(q, positions, self.rope_theta)                                       # (B,H,T,D)  (4)
             k = rope(k, positions, self.rope_theta)                                       # (B,G,T,D)
+        if cache is not None:
+            k, v, key_mask = cache.append(k, v)                                           # (B,G,S,D)
         dropped = {"dropout": self.dropout} if self.training and self.dropout else {}     # else it need not know
         a = attention(q, k, v, causal=self.causal, key_mask=key_mask, **dropped)          # (B,H,T,D)  (5)
         a = merge_heads(a)                                                                # (B,T,C)  (6)
@@ -76,15 +81,16 @@ class MultiHeadAttention(nn.Module):
         return y
 
 
-def multi_head_attention(x, params, *, n_head, causal=False, key_mask=None, rope_theta=None, query_key_norm=False):
+def multi_head_attention(x, params, *, n_head, causal=False, key_mask=None, rope_theta=None, query_key_norm=False,
+                         cache=None):
     """MultiHeadAttention as a function of its parameters, with the reference's signature; no dropout.
 
     x: (B,T,C). params: "query.weight" (C,C), "query.bias" (C,), so for output; key and value have G D rows and
-    not C, which says what G is. The biases may be absent. Returns y: (B,T,C).
+    not C, which says what G is. The biases may be absent. cache: a layer of a KVCache. Returns y: (B,T,C).
     """
     C = x.shape[-1]
     n_kv_head = len(params["key.weight"]) * n_head // C
     with torch.device("meta"):
         module = MultiHeadAttention(C, n_head, n_kv_head, causal=causal, bias="query.bias" in params,
                                     rope_theta=rope_theta, query_key_norm=query_key_norm).eval()
-    return torch.func.functional_call(module, params, (x,), {"key_mask": key_mask})
+    return torch.func.functional_call(module, params, (x,), {"key_mask": key_mask, "cache": cache})

@@ -36,10 +36,10 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(C, config.d_ff, activation=config.feed_forward, bias=bias)
         self.drop2 = Dropout(rate)
 
-    def forward(self, x, key_mask=None):
-        """x: (B,T,C); key_mask: (B,T) bool, True = may be attended. Returns y: (B,T,C)."""
+    def forward(self, x, key_mask=None, cache=None):
+        """x: (B,T,C); key_mask: (B,T) bool, True = may be attended; cache: a layer of a KVCache. Returns y: (B,T,C)."""
         h = self.attention_norm(x) if self.norm_first else x
-        a = self.attention(h, key_mask=key_mask)                                  # (B,T,C)
+        a = self.attention(h, key_mask=key_mask, cache=cache)                     # (B,T,C)
         a = self.drop1(a)
         x = x + a                                                                 # (B,T,C)  (1)
         x = x if self.norm_first else self.attention_norm(x)
@@ -55,7 +55,7 @@ class Transformer(nn.Module):
     """Scores for the next token at every position.
 
         (5) x = E[ids] + P[0 .. T-1] + S[token_types]    (no P with rope; no S without token_types)
-            with embedding_norm: x = norm(x)
+            with embedding_norm: x = norm(x)             (with a cache, positions go on where it ends)
         (6) x = block_L( ... block_1(x))
         (7) logits = norm(x) W^T                         (no norm with "post"; W = E when they are tied)
 
@@ -92,32 +92,38 @@ class Transformer(nn.Module):
         """W of equation (7): (V,C), the embeddings of the tokens if they are tied."""
         return self.token_embedding.weight if self.config.tied_embeddings else self.output.weight
 
-    def forward(self, ids, key_mask=None, token_types=None):
+    def forward(self, ids, key_mask=None, token_types=None, cache=None):
         """ids: (B,T) integers below V; the others as in `hidden`. Returns logits: (B,T,V)."""
-        h = self.hidden(ids, key_mask, token_types)                               # (B,T,C)
-        logits = linear(h, self.output_weight)                                    # (B,T,V)  (7)
+        h = self.hidden(ids, key_mask, token_types, cache)                        # (B,T,C)
+        return self.score(h)                                                      # (B,T,V)
+
+    def score(self, h):
+        """From what `hidden` returns, (...,C), to logits: (...,V)."""
+        logits = linear(h, self.output_weight)                                    # (...,V)  (7)
         return logits
 
-    def hidden(self, ids, key_mask=None, token_types=None):
+    def hidden(self, ids, key_mask=None, token_types=None, cache=None):
         """What the output layer reads: a vector for each token, which has seen the others.
 
         ids: (B,T); key_mask: (B,T) bool, True = may be attended; token_types: (B,T) below config.token_types, or None
-        for 0. Returns h: (B,T,C).
+        for 0. cache: a KVCache with the tokens before these, which it takes in too. Returns h: (B,T,C).
         Raises ValueError if T is longer than the context, or for types where the model has none.
         """
-        T = ids.shape[1]
-        require_fit(T, token_types, self.config)
+        require_fit(ids.shape[1], token_types, self.config)
+        positions = torch.arange(ids.shape[1], device=ids.device) if cache is None else cache.reserve(ids, key_mask)
         x = self.token_embedding(ids)                                             # (B,T,C)
         if self.config.positions == "learned":
-            x = x + self.position_embedding(torch.arange(T, device=ids.device))   # (B,T,C)  (5)
+            x = x + self.position_embedding(positions)                            # (B,T,C)  (5)
         if self.config.token_types:
             types = torch.zeros_like(ids) if token_types is None else token_types
             x = x + self.token_type_embedding(types)                              # (B,T,C)  (5)
         if self.config.embedding_norm:
             x = self.embedding_norm(x)
         x = self.drop(x)
-        for block in self.blocks:
-            x = block(x, key_mask=key_mask)                                       # (B,T,C)  (6)
+        for i, block in enumerate(self.blocks):
+            x = block(x, key_mask=key_mask, cache=cache and cache.layers[i])      # (B,T,C)  (6)
+        if cache is not None:
+            cache.advance()
         return self.final_norm(x) if self.config.norm_position == "pre" else x
 
     @torch.no_grad()
@@ -156,28 +162,28 @@ def rope_theta(config):
     return config.rope_theta if config.positions == "rope" else None
 
 
-def block(x, params, config, *, key_mask=None):
+def block(x, params, config, *, key_mask=None, cache=None):
     """Block as a function of its parameters, with the reference's signature; no dropout."""
     with torch.device("meta"):
         module = Block(config).eval()
-    return torch.func.functional_call(module, params, (x,), {"key_mask": key_mask})
+    return torch.func.functional_call(module, params, (x,), {"key_mask": key_mask, "cache": cache})
 
 
-def transformer(ids, params, config, *, key_mask=None, token_types=None):
+def transformer(ids, params, config, *, key_mask=None, token_types=None, cache=None):
     """Transformer as a function of its parameters, with the reference's signature; no dropout."""
-    return _call(Transformer, ids, params, config, key_mask, token_types)
+    return _call(Transformer, ids, params, config, key_mask, token_types, cache)
 
 
-def hidden(ids, params, config, *, key_mask=None, token_types=None):
+def hidden(ids, params, config, *, key_mask=None, token_types=None, cache=None):
     """Transformer.hidden as a function of its parameters, with the reference's signature; no dropout."""
-    return _call(_WithoutOutput, ids, params, config, key_mask, token_types)
+    return _call(_WithoutOutput, ids, params, config, key_mask, token_types, cache)
 
 
 class _WithoutOutput(Transformer):
     forward = Transformer.hidden
 
 
-def _call(kind, ids, params, config, key_mask, token_types):
+def _call(kind, ids, params, config, key_mask, token_types, cache):
     with torch.device("meta"):
         module = kind(config).eval()
-    return torch.func.functional_call(module, params, (ids,), {"key_mask": key_mask, "token_types": token_types})
+    return torch.func.functional_call(module, params, (ids, key_mask, token_types, cache))

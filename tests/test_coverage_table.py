@@ -50,6 +50,8 @@ NOT_APPLICABLE = {                                     # (concept, version, prop
     ("dropout", "[!r]*", "gradient"): "a law: the gradient passes where the value passed",
     ("generation", "*", "gradient"): NO_LOSS,
     ("generation", "*", "judge"): "no library here has all three options; each has worked examples and laws",
+    ("kv_cache", "*", "gradient"): "it is for reading: learning with it is refused",
+    ("kv_cache", "*", "judge"): "the judge is the model that reads everything at once",
     ("muon", "*", "gradient"): NO_LOSS,
     ("muon", "*", "reference"): SAME_JUDGE,
     ("optimisers", "*", "gradient"): NO_LOSS,

@@ -9,6 +9,7 @@ from torch import nn
 from minigpt.grading.compare import assert_close, refused, untouched
 from minigpt.reference.multi_head_attention import multi_head_attention_backward, multi_head_attention_forward
 
+ALSO = ["test_multi_head_attention_cache"]
 PARTS = ("query", "key", "value", "output")
 
 

@@ -109,6 +109,15 @@ def test_each_place_has_the_position_it_is_given(op):
         assert_close(y[:, :, t:t + 1], alone, f"y at place {t}")
 
 
+def test_each_text_may_have_positions_of_its_own(op):
+    x, positions = values(3, 2, 4, 6), np.array([[0, 1, 2, 3], [0, 0, 1, 2], [5, 6, 9, 7]])
+    y, (dx,) = op.run((x, positions), x)
+    for row in range(3):
+        alone, (dx_alone,) = op.run((x[row:row + 1], positions[row]), x[row:row + 1])
+        assert_close(y[row:row + 1], alone, f"y of text {row}")
+        assert_close(dx[row:row + 1], dx_alone, f"dx of text {row}")
+
+
 def test_texts_and_heads_are_turned_alike(op):
     x = np.broadcast_to(values(1, 1, 4, 6), (4, 3, 4, 6)).copy()        # as many texts as places
     y = op.forward((x, np.arange(4)))

@@ -14,7 +14,7 @@ from minigpt.reference.rms_norm import rms_norm_forward
 from minigpt.reference.transformer import part, transformer_backward, transformer_forward
 from minigpt.transformer import Transformer
 
-ALSO = ["test_transformer_encoder"]
+ALSO = ["test_transformer_encoder", "test_transformer_cache"]
 SMALL = {"vocab_size": 7, "context_length": 6, "n_layer": 2, "n_head": 2, "d_model": 4, "d_ff": 6}
 
 

@@ -25,7 +25,7 @@ def merge_heads(x):
 
 
 def multi_head_attention_forward(x, params, *, n_head, causal=False, key_mask=None, rope_theta=None,
-                                 query_key_norm=False, dropout=0.0, generator=None):
+                                 query_key_norm=False, dropout=0.0, generator=None, cache=None):
     """Ask (query), answer (key), and pass on (value), in H heads at once; then mix what the heads found.
 
         (1) q = x W_query^T + b_query,   k = x W_key^T + b_key,   v = x W_value^T + b_value
@@ -38,7 +38,8 @@ def multi_head_attention_forward(x, params, *, n_head, causal=False, key_mask=No
 
     x: (B,T,C). params: "query.weight" (C,C), "query.bias" (C,), so for output; key and value have G D rows and
     not C, which says what G is. The biases may be absent. n_head: H. key_mask: (B,T) bool, True = may be attended.
-    rope_theta: None for no rope. dropout: of the attention weights.
+    rope_theta: None for no rope. dropout: of the attention weights. cache: a layer of a KVCache, whose keys and values
+    come before those of x, and which says what key_mask is; then there is no way back.
     Returns y: (B,T,C), and the cache that multi_head_attention_backward needs.
     Raises ValueError if H does not divide C, or G does not divide H.
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2; G < H, Ainslie et al. 2023, arXiv:2305.13245;
@@ -60,15 +61,18 @@ def multi_head_attention_forward(x, params, *, n_head, causal=False, key_mask=No
         k, norm_k = rms_norm_forward(k, None)                                             # (B,G,T,D)
         norms = norm_q, norm_k
     if rope_theta is not None:
-        positions = np.arange(T)
+        positions = np.arange(T) if cache is None else cache.positions                    # (T,)
         q, rope_q = rope_forward(q, positions, rope_theta)                                # (B,H,T,D)  (4)
         k, rope_k = rope_forward(k, positions, rope_theta)                                # (B,G,T,D)
         ropes = rope_q, rope_k
+    if cache is not None:
+        k, v, key_mask = cache.append(k, v)                                               # (B,G,S,D)
     a, attention = attention_forward(q, k, v, causal=causal, key_mask=key_mask,
                                      dropout=dropout, generator=generator)                # (B,H,T,D)  (5)
     a = merge_heads(a)                                                                    # (B,T,C)  (6)
     y, output = linear_forward(a, params["output.weight"], params.get("output.bias"))     # (B,T,C)  (7)
-    return y, MultiHeadAttentionCache(query, key, value, norms, ropes, attention, output)
+    for_backward = MultiHeadAttentionCache(query, key, value, norms, ropes, attention, output)
+    return y, for_backward if cache is None else None
 
 
 def multi_head_attention_backward(dy, cache):

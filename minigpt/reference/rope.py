@@ -15,7 +15,8 @@ def rope_forward(x, positions, theta=10000.0):
         (4) y_{t,i+D/2} = x_{t,i+D/2} cos(a_ti) + x_ti sin(a_ti)
 
     Turned like this, the product of a query and a key depends on the distance of their positions alone.
-    x: (B,H,T,D) queries or keys; positions: (T,) integers, counted from 0; theta sets the slowest frequency.
+    x: (B,H,T,D) queries or keys; positions: (T,) integers, counted from 0, or (B,T) if each row has its own; theta
+    sets the slowest frequency.
     The angles are float64 whatever x is: the rounding of a float32 angle grows with the position.
     Returns y: (B,H,T,D), and the cache that rope_backward needs.
     Raises ValueError if D is odd, or if there is not one position for each t.
@@ -23,12 +24,14 @@ def rope_forward(x, positions, theta=10000.0):
     which differs by the order of the features only. Most published weights expect the pairs (i, i + D/2).
     """
     T, D = x.shape[-2:]
-    if D % 2 or positions.shape != (T,):
+    if D % 2 or positions.shape not in ((T,), (len(x), T)):
         raise ValueError(f"rope needs an even D and a position for each t: D={D}, T={T}, and "
                          f"positions of shape {tuple(positions.shape)}")
     twice_i = np.arange(0, D, 2, dtype=np.float64)
     frequency = theta ** (-twice_i / D)                       # (D/2,)  (1)
-    angle = positions[:, None] * frequency                    # (T,D/2)  (2)
+    angle = positions[..., None] * frequency                  # (T,D/2)  (2)
+    if positions.ndim == 2:
+        angle = angle[:, None]                                # (B,1,T,D/2)  all heads alike
     cos = np.cos(angle).astype(x.dtype)                       # (T,D/2)
     sin = np.sin(angle).astype(x.dtype)                       # (T,D/2)
     first, second = np.split(x, 2, axis=-1)                   # (B,H,T,D/2)

@@ -17,7 +17,7 @@ HiddenCache = namedtuple("HiddenCache", "token position token_type embedding_nor
 TransformerCache = namedtuple("TransformerCache", "hidden output tied")
 
 
-def block_forward(x, params, config, *, key_mask=None, generator=None):
+def block_forward(x, params, config, *, key_mask=None, generator=None, cache=None):
     """One block: positions exchange information, then each works on its own; both add to the stream x.
 
         (1) x = x + attention(norm(x))                   (norm: layer_norm or rms_norm)
@@ -26,6 +26,7 @@ def block_forward(x, params, config, *, key_mask=None, generator=None):
 
     x: (B,T,C). params: "attention_norm.*", "attention.*", "feed_forward_norm.*", "feed_forward.*".
     key_mask: (B,T) bool, True = may be attended. generator: np.random.Generator for dropout; None = no dropout.
+    cache: a layer of a KVCache; then there is no way back.
     Returns y: (B,T,C), and the cache that block_backward needs.
     Source: Vaswani et al. 2017, arXiv:1706.03762 (post); norm first, Xiong et al. 2020, arXiv:2002.04745.
     """
@@ -33,7 +34,7 @@ def block_forward(x, params, config, *, key_mask=None, generator=None):
     theta = config.rope_theta if config.positions == "rope" else None
     h, norm1 = norm_forward(x, params, "attention_norm", config) if norm_first else (x, None)
     a, attention = multi_head_attention_forward(
-        h, part(params, "attention."), n_head=config.n_head, causal=config.causal, key_mask=key_mask,
+        h, part(params, "attention."), n_head=config.n_head, causal=config.causal, key_mask=key_mask, cache=cache,
         rope_theta=theta, query_key_norm=config.query_key_norm, dropout=rate, generator=generator)  # (B,T,C)
     a, drop1 = dropout_forward(a, rate, generator)
     x = x + a                                                                     # (B,T,C)  (1)
@@ -70,26 +71,27 @@ def block_backward(dy, cache):
     return dx, dparams
 
 
-def hidden_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None):
+def hidden_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None, cache=None):
     """What the output layer reads: a vector for each token, which has seen the others.
 
         (5) x = E[ids] + P[0 .. T-1] + S[token_types]    (no P with rope; no S without token_types)
-            with embedding_norm: x = norm(x)
+            with embedding_norm: x = norm(x)             (with a cache, positions go on where it ends)
         (6) h = block_L( ... block_1(x)), and with norm_position "pre" a norm of that
 
     ids: (B,T) integers below V, T at most context_length. params: as in the torch state_dict.
     key_mask: (B,T) bool, True = may be attended. token_types: (B,T) below config.token_types, or None for 0.
-    generator: np.random.Generator for dropout; None = no dropout.
+    generator: np.random.Generator for dropout; None = no dropout. cache: a KVCache with the tokens before these, which
+    it takes in too; then there is no way back.
     Returns h: (B,T,C), and the cache that hidden_backward needs.
     Raises ValueError if T is longer than the context, or for types where the model has none.
     Source: Radford et al. 2019 (GPT-2); token types and the norm of embeddings, Devlin et al. 2018, arXiv:1810.04805.
     """
-    T = ids.shape[1]
-    _require_fit(T, token_types, config)
+    _require_fit(ids.shape[1], token_types, config)
+    positions = np.arange(ids.shape[1]) if cache is None else cache.reserve(ids, key_mask)        # (T,)
     x, token = embedding_forward(ids, params["token_embedding.weight"])                           # (B,T,C)
     position = token_type = embedding_norm = norm = None
     if config.positions == "learned":
-        P, position = embedding_forward(np.arange(T), params["position_embedding.weight"])        # (T,C)
+        P, position = embedding_forward(positions, params["position_embedding.weight"])           # (T,C)
         x = x + P                                                                                 # (B,T,C)  (5)
     if config.token_types:
         types = np.zeros_like(ids) if token_types is None else token_types
@@ -100,9 +102,11 @@ def hidden_forward(ids, params, config, *, key_mask=None, token_types=None, gene
     x, drop = dropout_forward(x, _dropout(config, generator), generator)
     blocks = []
     for layer in range(config.n_layer):
-        x, block = block_forward(x, part(params, f"blocks.{layer}."), config,
-                                 key_mask=key_mask, generator=generator)                          # (B,T,C)  (6)
+        x, block = block_forward(x, part(params, f"blocks.{layer}."), config, key_mask=key_mask, generator=generator,
+                                 cache=cache and cache.layers[layer])                             # (B,T,C)  (6)
         blocks.append(block)
+    if cache is not None:
+        cache.advance()
     h, norm = norm_forward(x, params, "final_norm", config) if config.norm_position == "pre" else (x, None)
     return h, HiddenCache(token, position, token_type, embedding_norm, drop, blocks, norm)
 
@@ -130,7 +134,7 @@ def hidden_backward(dh, cache):
     return dparams | {"token_embedding.weight": embedding_backward(dx, cache.token)}              # (10)
 
 
-def transformer_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None):
+def transformer_forward(ids, params, config, *, key_mask=None, token_types=None, generator=None, cache=None):
     """Scores for the next token at every position.
 
         (7) logits = h W^T                               (h: of hidden_forward; W = E when they are tied)
@@ -139,7 +143,7 @@ def transformer_forward(ids, params, config, *, key_mask=None, token_types=None,
     Source: Radford et al. 2019 (GPT-2); tied embeddings, Press & Wolf 2017, arXiv:1608.05859.
     """
     h, hidden = hidden_forward(ids, params, config, key_mask=key_mask, token_types=token_types,
-                               generator=generator)                                               # (B,T,C)
+                               generator=generator, cache=cache)                                  # (B,T,C)
     W = params["token_embedding.weight"] if config.tied_embeddings else params["output.weight"]
     logits, output = linear_forward(h, W)                                                         # (B,T,V)  (7)
     return logits, TransformerCache(hidden, output, config.tied_embeddings)

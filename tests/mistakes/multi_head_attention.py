@@ -16,8 +16,8 @@ from mistakes import mistake
 
 
 def steps(x, params, *, n_head, split=split_heads, merge=merge_heads, norm=rms_norm_forward, turn=None, rope_theta=None,
-          query_key_norm=False, **options):
-    """The reference's steps, with a split into heads, a merge, a norm or a turn of one's own."""
+          query_key_norm=False, cache=None, attend=attention_forward, **options):
+    """The reference's steps, with a split into heads, a merge, a norm, a turn or an attention of one's own."""
     n_kv_head = len(params["key.weight"]) * n_head // x.shape[-1]
     (q, query), (k, key), (v, value) = (
         linear_forward(x, params[f"{name}.weight"], params.get(f"{name}.bias")) for name in ("query", "key", "value"))
@@ -27,11 +27,13 @@ def steps(x, params, *, n_head, split=split_heads, merge=merge_heads, norm=rms_n
         (q, norm_q), (k, norm_k) = norm(q, None), norm(k, None)
         norms = norm_q, norm_k
     if rope_theta is not None:
-        positions = np.arange(x.shape[1])
+        positions = np.arange(x.shape[1]) if cache is None else cache.positions
         (_, rope_q), (_, rope_k) = rope_forward(q, positions, rope_theta), rope_forward(k, positions, rope_theta)
         q, k, v = (turn or turned)(q, k, v, positions, rope_theta)
         ropes = rope_q, rope_k
-    a, attention = attention_forward(q, k, v, **options)
+    if cache is not None:
+        k, v, options["key_mask"] = cache.append(k, v)
+    a, attention = attend(q, k, v, **options)
     y, output = linear_forward(merge(a).reshape(x.shape), params["output.weight"], params.get("output.bias"))
     return y, MultiHeadAttentionCache(query, key, value, norms, ropes, attention, output)
 
@@ -197,3 +199,58 @@ def not_turned_back(dy, cache):
 @mistake("multi_head_attention_backward", "the gradient skips the norm of queries and keys (equation 12)")
 def norm_not_differentiated(dy, cache):
     return multi_head_attention_backward(dy, cache._replace(norms=()))
+
+
+@mistake("multi_head_attention_forward", "with a cache rope begins at position 0 again; it goes on (equation 4)")
+def rope_restarts_with_a_cache(x, params, *, cache=None, **options):
+    def turn(q, k, v, positions, theta):
+        return turned(q, k, v, np.arange(x.shape[1]), theta)
+    return steps(x, params, cache=cache, turn=turn, **options)
+
+
+@mistake("multi_head_attention_forward", "with a cache rope counts from 0 for the queries; the keys go on (equation 4)")
+def queries_restart_with_a_cache(x, params, *, cache=None, **options):
+    def turn(q, k, v, positions, theta):
+        return rope_forward(q, np.arange(x.shape[1]), theta)[0], rope_forward(k, positions, theta)[0], v
+    return steps(x, params, cache=cache, turn=turn, **options)
+
+
+@mistake("multi_head_attention_forward", "the new keys go into the cache, but only they are attended (equation 5)")
+def the_cache_is_written_not_read(x, params, *, cache=None, **options):
+    def attend(q, k, v, **options):
+        T = x.shape[1]
+        return attention_forward(q, k[:, :, -T:], v[:, :, -T:], **options)
+    return steps(x, params, cache=cache, attend=attend, **options)
+
+
+@mistake("multi_head_attention_forward", "with a cache the causal mask is aligned at the top left: new queries see old "
+                                         "keys only (equation 5)")
+def top_left_with_a_cache(x, params, *, cache=None, **options):
+    def attend(q, k, v, *, causal=False, key_mask=None, **options):
+        T, S = q.shape[2], k.shape[2]
+        if T == S or not causal:
+            return attention_forward(q, k, v, causal=causal, key_mask=key_mask, **options)
+        rows = [attention_forward(q[:, :, t:t + 1], k[:, :, :t + 1], v[:, :, :t + 1], **options)[0] for t in range(T)]
+        return np.concatenate(rows, axis=2), attention_forward(q, k, v)[1]
+    return steps(x, params, cache=cache, attend=attend, **options)
+
+
+@mistake("multi_head_attention_forward", "with a cache the causal mask is left out: of several new tokens each sees "
+                                         "the later ones (equation 5)")
+def no_mask_with_a_cache(x, params, *, causal=False, cache=None, **options):
+    return multi_head_attention_forward(x, params, causal=causal and cache is None, cache=cache, **options)
+
+
+@mistake("multi_head_attention_forward", "padding that the cache has noted is attended (equation 5)")
+def padding_of_the_cache_attended(x, params, *, cache=None, **options):
+    def attend(q, k, v, *, key_mask=None, **options):
+        return attention_forward(q, k, v, key_mask=key_mask if cache is None else None, **options)
+    return steps(x, params, cache=cache, attend=attend, **options)
+
+
+@mistake("multi_head_attention_forward", "the keys go into the cache before rope, and are never turned (equation 4)")
+def keys_kept_before_the_turn(x, params, *, cache=None, **options):
+    def turn(q, k, v, positions, theta):
+        q, turned_k, v = turned(q, k, v, positions, theta)
+        return q, turned_k if cache is None else k, v
+    return steps(x, params, cache=cache, turn=turn, **options)

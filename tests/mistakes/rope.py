@@ -120,6 +120,12 @@ def positions_counted_on(x, positions, theta=10000.0):
     return rope_forward(x, positions[:1].sum() + np.arange(x.shape[-2]), theta)
 
 
+@mistake("rope_forward", "all texts get the positions of the first; positions (B,T) are a row for each (equation 2)")
+def positions_of_the_first_text(x, positions, theta=10000.0):
+    rope_forward(x, positions)
+    return rope_forward(x, positions[0] if positions.ndim == 2 else positions, theta)
+
+
 @mistake("rope_forward", "the angle grows along the heads; it grows along the places of the text (equation 2)")
 def along_the_heads(x, positions, theta=10000.0):
     rope_forward(x, positions)

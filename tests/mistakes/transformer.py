@@ -182,3 +182,33 @@ def hidden_before_the_last_norm(ids, params, config, **options):
     still = {name: np.ones_like(p) if name.endswith("weight") else np.zeros_like(p) for name, p in params.items()
              if name.startswith("final_norm.")}
     return hidden_forward(ids, params | still, config, **options)
+
+
+@mistake("transformer_forward", "with a cache the position embedding begins at 0 again; it goes on (equation 5)")
+def positions_restart_with_a_cache(ids, params, config, *, cache=None, **options):
+    if cache is not None and config.positions == "learned":
+        P = np.roll(params["position_embedding.weight"], cache.length, axis=0)
+        params = params | {"position_embedding.weight": P}
+    return transformer_forward(ids, params, config, cache=cache, **options)
+
+
+@mistake("transformer_forward", "the cache is not handed to the blocks: every chunk is read as a text of its own")
+def cache_not_passed_on(ids, params, config, *, cache=None, **options):
+    if cache is not None:
+        cache.reserve(ids)
+        cache.advance()
+    return transformer_forward(ids, params, config, **options)
+
+
+@mistake("transformer_forward", "the cache is read but not moved on: the next tokens overwrite these")
+def cache_does_not_advance(ids, params, config, *, cache=None, **options):
+    before = 0 if cache is None else cache.length
+    result = transformer_forward(ids, params, config, cache=cache, **options)
+    if cache is not None:
+        cache.rewind(before)
+    return result
+
+
+@mistake("hidden_forward", "hidden does without the cache: every chunk is read as a text of its own")
+def hidden_without_the_cache(ids, params, config, *, cache=None, **options):
+    return hidden_forward(ids, params, config, **options)
