@@ -60,12 +60,13 @@ def characters():
     return *(np.array(tokenizer.encode(part), dtype=np.int32) for part in (text, held_out)), tokenizer.vocab_size
 
 
-def train_one(name, seed, model, settings, ids, sample):
+def train_one(name, seed, model, settings, ids, sample, progress=True):
     """One training, with a progress bar; its Curve."""
     weights = Transformer(model, generator=torch.Generator().manual_seed(seed))
-    batches = TokenBatches(ids, T, settings.batch_size, seed)
-    print(f"{name}, seed {seed}: {weights.n_parameters:,} parameters", flush=True)
-    result = train(weights, next_token, batches, settings, validation=sample)
+    batches = TokenBatches(ids, model.context_length, settings.batch_size, seed)
+    if progress:
+        print(f"{name}, seed {seed}: {weights.n_parameters:,} parameters", flush=True)
+    result = train(weights, next_token, batches, settings, validation=sample, progress=progress)
     column = {key: np.array([record[key] for record in result.records]) for key in ("step", "seconds", "val_loss")}
     return Curve(name, seed, column["step"], column["seconds"], column["val_loss"], result.tokens,
                  weights.n_parameters, training_flops_per_token(model, weights.n_parameters))
