@@ -122,4 +122,4 @@ def test_a_group_column_keeps_its_rows_in_one_part(tmp_path):
     inside = [{author[example.text] for example in part} for part in (task.train, task.validation, task.test)]
     assert [len(names) for names in inside] == [16, 2, 2]
     assert len(set.union(*inside)) == 20
-    assert task.split_how == "about 80/10/10, by author"
+    assert task.split_how == "about 80/10/10, by author, near copies together"

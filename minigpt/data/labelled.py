@@ -4,6 +4,7 @@ from collections import Counter, namedtuple
 from dataclasses import dataclass
 
 from minigpt.data.cleaning import clean_text
+from minigpt.data.near_duplicates import joined_groups
 from minigpt.data.stratified import grouped_split, stratified_split
 
 Row = namedtuple("Row", "text label group", defaults=("",))   # label: its name; group: whom it would give away
@@ -68,12 +69,16 @@ def make_task(name, parts, split_how, note, licence, redistributable) -> Task:
 
 
 def split_rows(rows: list[Row], seed: int, group: str = "") -> tuple[list[list[Row]], str]:
-    """([train, validation, test], how): 80/10/10 of each class; with `group`, what a row's group is, in whole ones."""
-    labels = [row.label for row in rows]
+    """([train, validation, test], how): 80/10/10 of each class.
+
+    group: what a row's group is; then in whole groups, and groups that hold nearly the same text stay together.
+    """
+    labels, texts = [row.label for row in rows], [row.text for row in rows]
     if group:
-        numbers, how = grouped_split(labels, [row.group for row in rows], seed), f"about 80/10/10, by {group}"
+        groups = joined_groups(texts, [row.group for row in rows])
+        numbers, how = grouped_split(labels, groups, seed), f"about 80/10/10, by {group}, near copies together"
     else:
-        numbers, how = stratified_split(labels, [row.text for row in rows], seed), "80/10/10 of each class"
+        numbers, how = stratified_split(labels, texts, seed), "80/10/10 of each class"
     return [[rows[i] for i in part] for part in numbers], how
 
 
