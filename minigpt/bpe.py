@@ -14,6 +14,8 @@ from minigpt.errors import InputError
 
 # GPT-2's pieces: merges never cross from one into the next. Radford et al. 2019, section 2.2.
 SPLIT = regex.compile(r"'(?:[sdmt]|ll|re|ve)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+# The same, but each digit is a piece of its own, and what precedes it ends there, as at the end of a text.
+SPLIT_AT_DIGITS = regex.compile(r"\p{N}|'(?:[sdmt]|ll|re|ve)| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+(?![^\s\p{N}])|\s+")
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _OTHERS = [byte for byte in range(256) if byte not in _PRINTABLE]

@@ -8,13 +8,17 @@
 from collections import Counter
 from itertools import chain
 
-from minigpt.bpe import BYTE_CHARACTERS, SPLIT, byte_symbols, merge_word, numbered, train_bpe, utf8
+from minigpt.bpe import BYTE_CHARACTERS, SPLIT, SPLIT_AT_DIGITS, byte_symbols, merge_word, numbered, train_bpe, utf8
 from minigpt.errors import InputError
 from minigpt.tokenizer_file import decoder_type, read_document, tokenizer_document
 from minigpt.vocabulary import END_OF_TEXT, Tokenizer
 from minigpt.wordpiece import WordPieceTokenizer
 
 UNKNOWN = "\ufffd"   # what Unicode shows for a character that cannot be shown
+BYTE_LEVEL = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True}
+_WORDS = BYTE_LEVEL | {"add_prefix_space": False}
+PRE_TOKENIZERS = {False: _WORDS, True: {"type": "Sequence", "pretokenizers": [      # by isolate_digits
+    {"type": "Digits", "individual_digits": True}, _WORDS]}}
 
 
 class CharTokenizer(Tokenizer):
@@ -55,7 +59,7 @@ class CharTokenizer(Tokenizer):
         return [self._ids.get(character, unknown) for character in text]
 
     def _document(self):
-        return tokenizer_document(self.special_tokens, self.tokens, [], unknown=UNKNOWN, pre_tokenizer=None,
+        return tokenizer_document(self.special_ids, self.tokens, [], unknown=UNKNOWN, pre_tokenizer=None,
                                   decoder={"type": self._decoder})
 
     @classmethod
@@ -67,15 +71,36 @@ class BPETokenizer(Tokenizer):
     """Byte-level byte-pair encoding with GPT-2's split pattern: no text and no byte is unknown to it.
 
     merges: pairs of bytes, in the order of learning, as train_bpe returns them.
+    tokens: all tokens as bytes by id, for a published vocabulary that has them in another order than ours: special
+    tokens, the 256 bytes, what merges made. There a byte may have no token; where it stands in a text it is left out.
+    isolate_digits: each digit is a word of its own.
     """
 
     _decoder = "ByteLevel"
 
-    def __init__(self, merges, special_tokens=(END_OF_TEXT,)):
-        tokens, self._merges = numbered(merges)
-        super().__init__([*(token.encode() for token in special_tokens), *tokens], special_tokens)
+    def __init__(self, merges, special_tokens=(END_OF_TEXT,), *, tokens=None, isolate_digits=False):
+        basic, self._merges = numbered(merges)
+        usual = [*(token.encode() for token in special_tokens), *basic]
+        super().__init__(usual if tokens is None else list(tokens), special_tokens)
+        self._ids = list(range(len(self.special_tokens), len(usual)))             # by symbol
+        if tokens is not None:
+            self._renumber(basic)
         self.merges = [(left, right) for left, right in merges]
+        self._missing = {symbol: None for symbol, i in enumerate(self._ids) if i is None}
+        self.isolate_digits, self._split = isolate_digits, SPLIT_AT_DIGITS if isolate_digits else SPLIT
         self._ids_of = _Pieces(self._encode_piece)
+
+    def _renumber(self, basic):
+        """Take the ids from the order of `tokens`. Raises InputError if one is missing, there twice, or of no use."""
+        ids = {token: i for i, token in enumerate(self.tokens)}
+        special = {token: token.encode() for token in self.special_tokens}
+        needed = {*special.values(), *basic[256:]}
+        wrong = (needed - ids.keys()) | (ids.keys() - needed - set(basic[:256]))
+        if wrong or len(ids) < len(self.tokens):
+            why = f"{min(wrong)!r} is missing, or no merge makes it" if wrong else "one of them is there twice"
+            raise InputError(f"a vocabulary of {len(self.tokens)} tokens: {why}; give the one of these merges")
+        self.special_ids = {token: ids[data] for token, data in special.items()}
+        self._ids = [ids.get(token) for token in basic]
 
     @classmethod
     def train(cls, texts, vocab_size, special_tokens=(END_OF_TEXT,)):
@@ -101,26 +126,37 @@ class BPETokenizer(Tokenizer):
     def _encode(self, text):
         if len(self._ids_of) > 2**18:                  # a server must not grow with every new word
             self._ids_of.clear()
-        return list(chain.from_iterable(map(self._ids_of.__getitem__, SPLIT.findall(text))))
+        return list(chain.from_iterable(map(self._ids_of.__getitem__, self._split.findall(text))))
 
     def _encode_piece(self, piece):
-        word = merge_word(byte_symbols(piece.encode("utf-8", errors="surrogateescape")), self._merges)
-        return [len(self.special_tokens) + ord(symbol) for symbol in word]
+        symbols = byte_symbols(piece.encode("utf-8", errors="surrogateescape"))
+        symbols = symbols.translate(self._missing)
+        return [self._ids[ord(symbol)] for symbol in merge_word(symbols, self._merges)]
 
     def _document(self):
-        options = {"type": self._decoder, "trim_offsets": True, "use_regex": True}
-        n_special = len(self.special_tokens)
-        vocabulary = [*self.special_tokens, *map(_as_characters, self.tokens[n_special:])]
+        special = {i: token for token, i in self.special_ids.items()}
         return tokenizer_document(
-            self.special_tokens, vocabulary, [tuple(map(_as_characters, pair)) for pair in self.merges],
-            unknown=None, pre_tokenizer=options | {"add_prefix_space": False},
-            decoder=options | {"add_prefix_space": True})
+            self.special_ids, [special.get(i) or _as_characters(token) for i, token in enumerate(self.tokens)],
+            [tuple(map(_as_characters, pair)) for pair in self.merges], unknown=None,
+            pre_tokenizer=PRE_TOKENIZERS[self.isolate_digits], decoder=BYTE_LEVEL | {"add_prefix_space": True})
 
     @classmethod
-    def _from_model(cls, model, special_tokens):
+    def _from_document(cls, document, special_tokens):
+        vocabulary, merges = document["model"]["vocab"], document["model"]["merges"]
+        return cls.from_text(sorted(vocabulary, key=vocabulary.__getitem__), merges, special_tokens,
+                             isolate_digits=document["pre_tokenizer"] == PRE_TOKENIZERS[True])
+
+    @classmethod
+    def from_text(cls, vocabulary, merges, special_tokens, *, isolate_digits=False):
+        """A tokenizer whose tokens, by id, and merges are written as in a tokenizer.json: a character for each byte.
+
+        Raises KeyError for a character that stands for no byte, InputError as the constructor does.
+        """
         byte = {character: bytes([b]) for b, character in BYTE_CHARACTERS.items()}
-        merges = [tuple(b"".join(byte[c] for c in token) for token in pair) for pair in model["merges"]]
-        return cls(merges, special_tokens)
+        special = set(special_tokens)
+        tokens = [t.encode() if t in special else b"".join(byte[c] for c in t) for t in vocabulary]
+        pairs = [tuple(b"".join(byte[c] for c in token) for token in pair) for pair in merges]
+        return cls(pairs, special_tokens, tokens=tokens, isolate_digits=isolate_digits)
 
 
 def load_tokenizer(path):

@@ -19,7 +19,7 @@ def wordpiece_document(special_ids, pieces, *, lowercase):
     single = [piece("[CLS]", 0), sequence("A", 0), piece("[SEP]", 0)]
     used = {token: {"id": token, "ids": [special_ids[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")}
     return {"version": "1.0", "truncation": None, "padding": None,
-            "added_tokens": [_added(token, i) for token, i in sorted(special_ids.items(), key=lambda pair: pair[1])],
+            "added_tokens": _added(special_ids),
             "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
                            "strip_accents": None, "lowercase": lowercase},
             "pre_tokenizer": {"type": "BertPreTokenizer"},
@@ -30,25 +30,25 @@ def wordpiece_document(special_ids, pieces, *, lowercase):
                       "max_input_chars_per_word": 100, "vocab": {token: i for i, token in enumerate(pieces)}}}
 
 
-def _added(token, i):
-    return {"id": i, "content": token, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
-            "special": True}
+def _added(special_ids):
+    as_it_is = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return [{"id": i, "content": token} | as_it_is for i, token in sorted((i, t) for t, i in special_ids.items())]
 
 
-def tokenizer_document(special_tokens, vocabulary, merges, *, unknown, pre_tokenizer, decoder):
+def tokenizer_document(special_ids, vocabulary, merges, *, unknown, pre_tokenizer, decoder):
     """What a tokenizer.json says, as dicts and lists; field for field as `tokenizers` writes it.
 
-    special_tokens: the first tokens of the vocabulary. vocabulary: tokens as text, by id.
+    special_ids: {special token: id}. vocabulary: tokens as text, by id, the special ones among them.
     merges: pairs of tokens as text. unknown: the token for what has none, or None.
     pre_tokenizer, decoder: their type, with options, or None.
     """
-    added = [_added(token, i) for i, token in enumerate(special_tokens)]
     model = {"type": "BPE", "dropout": None, "unk_token": unknown, "continuing_subword_prefix": None,
              "end_of_word_suffix": None, "fuse_unk": False, "byte_fallback": False, "ignore_merges": False,
              "vocab": {token: i for i, token in enumerate(vocabulary)},
              "merges": [list(pair) for pair in merges]}
-    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
-            "pre_tokenizer": pre_tokenizer, "post_processor": None, "decoder": decoder, "model": model}
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": _added(special_ids),
+            "normalizer": None, "pre_tokenizer": pre_tokenizer, "post_processor": None, "decoder": decoder,
+            "model": model}
 
 
 def write_document(path, document):
