@@ -57,6 +57,12 @@ def test_a_docstring_is_taken_once_in_all_modules_together(library):
     assert embedded.python_docs() == ["A.\n\nSame.", "B."]
 
 
+def test_docstrings_that_are_not_to_be_kept_are_left_out(library):
+    library("a.py", '"""A."""\ndef f():\n    "Held out."\ndef g():\n    "Kept."\n')
+    library("b.py", '"""Held out."""\n')
+    assert embedded.python_docs(keep=lambda text: text != "Held out.") == ["A.\n\nKept."]
+
+
 def test_a_file_that_does_not_parse_has_no_docstrings(library):
     library("a.py", "print 'old Python'\n")
     library("b.py", '"""B."""\n')

@@ -3,6 +3,7 @@ import contextlib
 import sqlite3
 from itertools import groupby
 
+from minigpt.data.apart import docs_apart
 from minigpt.data.embedded import python_docs, python_source
 from minigpt.data.fetch import fetch
 from minigpt.data.sources import Source
@@ -49,5 +50,6 @@ READERS = {
     "text files": _text_files,
     "bible verses": _bible,
     "python docs": lambda source: python_docs(),
+    "python docs apart": lambda source: docs_apart(),
     "python source": lambda source: python_source(),
 }

@@ -25,15 +25,15 @@ def python_files() -> list[tuple[tuple[str, ...], str]]:
     return [(parts, text) for parts, text in texts if text]
 
 
-def python_docs() -> list[str]:
-    """Python's help topics, one document each, then the standard library's docstrings, one for each module.
+def python_docs(keep=lambda docstring: True) -> list[str]:
+    """Python's help topics, one document each, then the standard library's docstrings, one document for each module.
 
-    A docstring that is there several times is taken the first time only.
+    A docstring that is there several times is taken the first time only. keep: says which are taken at all.
     """
     seen: set[str] = set()
     modules = []
     for text in python_source():
-        fresh = [docstring for docstring, _ in docstrings(text) if docstring not in seen]
+        fresh = [docstring for docstring, _ in docstrings(text) if docstring not in seen and keep(docstring)]
         fresh = list(dict.fromkeys(fresh))
         seen.update(fresh)
         modules.append("\n\n".join(fresh))

@@ -81,6 +81,13 @@ _TABLE = (
         reader="python docs",
     ),
     Source(
+        name="python-docs-apart",
+        description="python-docs without what the task docstrings holds out: to pre-train a model for that task",
+        licence="PSF",
+        redistributable=True,
+        reader="python docs apart",
+    ),
+    Source(
         name="python-source",
         description="the source of Python's standard library without its tests, one document per file",
         licence="PSF",
