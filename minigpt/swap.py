@@ -85,6 +85,12 @@ def is_fused(name):
     return bool(getattr(_replacements.get().get(name), "contains", ()))
 
 
+def yours(*names):
+    """Whether a function of yours, not one of ours, stands in for one of these names now."""
+    active = _replacements.get()
+    return any(name in active and not _is_ours(active[name]) for name in names)
+
+
 def original(name):
     """The spelled-out function of ours behind a name, whatever stands in for it now. Raises KeyError like `use`."""
     return _originals[_known(name)]

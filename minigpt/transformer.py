@@ -99,8 +99,9 @@ class Transformer(nn.Module):
 
     def score(self, h):
         """From what `hidden` returns, (...,C), to logits: (...,V)."""
-        logits = linear(h, self.output_weight)                                    # (...,V)  (7)
-        return logits
+        if hasattr(self, "output"):                    # not tied, or tied and then quantized: codes of its own
+            return self.output(h)                                                 # (...,V)  (7)
+        return linear(h, self.token_embedding.weight)                             # (...,V)  (7)
 
     def hidden(self, ids, key_mask=None, token_types=None, cache=None):
         """What the output layer reads: a vector for each token, which has seen the others.
