@@ -90,14 +90,14 @@ def test_two_of_four_in_common_is_a_half(op):
 
 
 @hypothesis.given(SETS, SETS)
-def test_jaccard_is_what_sets_say(op, s, t):
+def test_jaccard_agrees_with_pythons_sets(op, s, t):
     expected = len(s & t) / len(s | t) if s | t else 1.0
     assert_close(op.call("jaccard", members(s), members(t)), expected, f"J of {s} and {t}")
 
 
 # Signatures
 
-def test_a_signature_by_hand(op):
+def test_a_worked_signature(op):
     # x: 2, 4, 10.  h_1 = x: smallest 2.  h_2 = 3x + 5: 11, 17, 35.  h_3 = (P-1) x: -x mod P, smallest P - 10
     got = op.call("minhash", members([2, 4, 10]), np.array([1, 3, P - 1]), np.array([0, 5, 0]))
     assert_close(got, np.array([2, 11, P - 10]), "signature", EXACT)
@@ -108,8 +108,28 @@ def test_large_numbers_do_not_overflow(op):
     assert_close(got, np.array([0, 9]), "signature", EXACT)
 
 
-def test_the_signature_of_an_empty_set_is_P_everywhere(op):
+def test_no_members_give_P_everywhere(op):
     assert_close(op.call("minhash", members([]), *functions(op, 5)), np.full(5, P), "signature", EXACT)
+
+
+def test_a_single_member_gives_its_own_values(op):
+    got = op.call("minhash", members([5]), np.array([1, 2]), np.array([0, P - 3]))
+    assert_close(got, np.array([5, 7]), "signature", EXACT)
+
+
+@hypothesis.given(st.sets(st.integers(0, P - 1), max_size=9), st.integers(0, 9))
+def test_a_signature_agrees_with_pythons_integers(op, s, seed):
+    a, b = functions(op, 5, seed)
+    expected = [min(((int(a_k) * x + int(b_k)) % P for x in s), default=P) for a_k, b_k in zip(a, b, strict=True)]
+    assert_close(op.call("minhash", members(s), a, b), np.array(expected), f"signature of {sorted(s)}", EXACT)
+
+
+def test_strided_arrays_give_the_same(op):
+    s, (a, b) = members(range(100, 108)), functions(op, 6)
+    got = op.call("minhash", s[::2], a[::2], b[::2])
+    assert_close(got, op.call("minhash", s[::2].copy(), a[::2].copy(), b[::2].copy()), "signature", EXACT)
+    signatures = np.arange(24).reshape(2, 12) % 3
+    assert_equal(pairs_of(op, signatures[:, ::2], 3), pairs_of(op, signatures[:, ::2].copy(), 3), "pairs")
 
 
 @hypothesis.given(SETS, SETS, st.integers(0, 5))
