@@ -37,7 +37,8 @@ class MaskedJob(Job):
         counts = Counter(chain.from_iterable(chain.from_iterable(self.batches.documents)))
         ordinary = [token for token in counts if token not in self.tokenizer.special_ids.values()]
         most_frequent = max(ordinary, key=lambda token: (counts[token], -token))
-        return MaskedQuality(judged.nats, judged, sum(int((b.targets == most_frequent).sum()) for b in batches))
+        by_count = sum(int((batch.targets[batch.hidden] == most_frequent).sum()) for batch in batches)
+        return MaskedQuality(judged.nats, judged, by_count)
 
     def verdict(self, quality):
         """What `quality` found, in words."""

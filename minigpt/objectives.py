@@ -15,7 +15,7 @@ from minigpt.next_sentence import next_sentence
 from minigpt.pooling import pooling
 from minigpt.swap import is_fused
 
-# nats: mean loss; the others count: tokens asked and right, pairs asked and right
+# nats: mean loss; the others count: tokens that were hidden, of these guessed, pairs, of these right
 Judgement = namedtuple("Judgement", "nats tokens tokens_right pairs pairs_right")
 
 
@@ -45,20 +45,23 @@ def masked_tokens_and_next_sentence(model, batch):
 
 @torch.no_grad()
 def judge(model, objective, batches):
-    """A Judgement: the mean loss, and how many guesses were right; the likeliest answer is the guess."""
+    """A Judgement: the mean loss, and how many guesses were right; the likeliest answer is the guess.
+
+    Of the tokens that are asked, those that still stand there are in the loss, but not counted: they can be copied.
+    """
     model.eval()
-    nats, tokens, tokens_right, pairs, pairs_right = 0.0, 0, 0, 0, 0
+    nats, asked, tokens, tokens_right, pairs, pairs_right = 0.0, 0, 0, 0, 0, 0
     for batch in batches:
         loss, n = objective(model, batch)
+        nats, asked = nats + loss.item() * n, asked + n
         batch = batch.to(device_of(model))
-        h, chosen = _read(model, batch), batch.targets >= 0
-        guesses = linear(h[chosen], _trunk(model).output_weight).argmax(-1)       # (N,)
-        nats, tokens = nats + loss.item() * n, tokens + n
-        tokens_right += int((guesses == batch.targets[chosen]).sum())
+        h, gone = _read(model, batch), batch.hidden
+        guesses = linear(h[gone], _trunk(model).output_weight).argmax(-1)         # (N,)
+        tokens, tokens_right = tokens + len(guesses), tokens_right + int((guesses == batch.targets[gone]).sum())
         if hasattr(model, "head"):
             right = _of_pairs(model, batch, h).argmax(-1) == batch.labels         # (B,)
             pairs, pairs_right = pairs + len(right), pairs_right + int(right.sum())
-    return Judgement(nats / max(tokens, 1), tokens, tokens_right, pairs, pairs_right)
+    return Judgement(nats / max(asked, 1), tokens, tokens_right, pairs, pairs_right)
 
 
 def wilson_interval(right, n, z=1.96):

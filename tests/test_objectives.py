@@ -1,5 +1,6 @@
 """The objectives of an encoder: what they cost, what they leave out, and how guesses are counted."""
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -89,7 +90,7 @@ def test_the_objectives_call_the_functions_that_a_reader_can_replace():
 
 def test_guesses_that_are_right_are_counted():
     model = encoder()
-    answer = int(PAIR.targets[PAIR.targets >= 0][0])
+    answer = int(PAIR.targets[PAIR.hidden][0])
     with torch.no_grad():
         for p in model.parameters():
             p.zero_()
@@ -97,9 +98,15 @@ def test_guesses_that_are_right_are_counted():
         model.trunk.token_embedding.weight[answer, 0] = 1.0
         model.head.bias[1] = 1.0                                   # every pair: it does not follow
     judged = judge(model, masked_tokens_and_next_sentence, [PAIR, PAIR])
-    assert judged.tokens == 2 * int((PAIR.targets >= 0).sum())
-    assert judged.tokens_right == 2 * int((PAIR.targets == answer).sum())
+    gone = PAIR.targets[(PAIR.targets >= 0) & (PAIR.targets != PAIR.ids)]
+    assert judged.tokens == 2 * len(gone)
+    assert judged.tokens_right == 2 * int((gone == answer).sum()) > 0
     assert (judged.pairs, judged.pairs_right) == (2 * len(PAIR.labels), 2 * int(PAIR.labels.sum()))
+
+
+def test_copying_what_stands_there_is_no_guess():
+    shown = replace(PAIR, ids=torch.where(PAIR.targets >= 0, PAIR.targets, PAIR.ids))
+    assert judge(encoder(), masked_tokens, [shown]).tokens == 0
 
 
 def test_a_batch_in_which_nothing_is_hidden_costs_nothing():

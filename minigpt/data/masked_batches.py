@@ -23,6 +23,11 @@ class MaskedBatch:
     token_types: torch.Tensor | None    # (B,T) 0 for the first segment, 1 for the second
     labels: torch.Tensor | None         # (B,) 0 = the second segment follows the first, 1 = it does not
 
+    @property
+    def hidden(self):
+        """(B,T) bool: where a token is asked that does not stand there any more."""
+        return (self.targets >= 0) & (self.targets != self.ids)
+
     def to(self, device):
         """The same on another device."""
         return MaskedBatch(*(x if x is None else x.to(device) for x in self._parts()))
