@@ -9,17 +9,21 @@ P = 2**31 - 1            # a prime: h(x) = (a x + b) mod P gives different value
 _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}]+")
 
 
+def words(text):
+    """The words of a text: letters and digits, without case; of Chinese and Japanese each character is one."""
+    return _WORD.findall(text.casefold())
+
+
 def shingles(text, n=3):
     """The different runs of n words of a text, as numbers.
 
         (1) S = { crc32(word_i ... word_{i+n-1}) mod P  for each place i }
 
-    Words are letters and digits, without case; of Chinese and Japanese each character is one. A text of fewer words is
-    one run. Returns S: (N,) int64, sorted, each once; empty for a text without words.
+    A text of fewer words is one run. Returns S: (N,) int64, sorted, each once; empty for a text without words.
     Source: Broder 1997, On the resemblance and containment of documents (its shingles).
     """
-    words = _WORD.findall(text.casefold())
-    runs = [" ".join(words[i:i + n]) for i in range(max(len(words) - n + 1, min(len(words), 1)))]
+    w = words(text)
+    runs = [" ".join(w[i:i + n]) for i in range(max(len(w) - n + 1, min(len(w), 1)))]
     return torch.unique(torch.tensor([zlib.crc32(run.encode()) % P for run in runs], dtype=torch.int64))  # (N,)  (1)
 
 

@@ -3,14 +3,14 @@ import platform
 from collections import Counter
 from dataclasses import replace
 
-from minigpt.data.labelled import Example, Task, clean_rows, make_task, same_words, split_rows
+from minigpt.data.labelled import Example, Row, Task, clean_rows, make_task, same_words, split_rows
 from minigpt.data.own_examples import load_csv
 from minigpt.data.stratified import SHARES, in_drawing_order, stratified_split
 from minigpt.data.task_readers import AGREED, PUBLISHED_TEST, READERS
 from minigpt.data.task_sources import TASKS, find_task
 from minigpt.errors import InputError
 
-__all__ = ["TASKS", "Example", "Task", "few", "load_csv", "load_task"]
+__all__ = ["TASKS", "Example", "Task", "few", "load_csv", "load_task", "raw_rows"]
 
 GROUPS = {"docstrings": "class or file", "sentiment-products": "review", "sentiment-editorials": "article"}
 
@@ -21,8 +21,7 @@ def load_task(name: str, *, seed: int = 0) -> Task:
     seed: decides what is held out; the test part of r8 is the published one, whatever the seed
     Raises InputError: unknown name, index out of reach, not the pinned archive.
     """
-    source = find_task(name)
-    rows = READERS[source.reader](source)
+    source, rows = find_task(name), raw_rows(name)
     test = [row for row in rows if row.group == PUBLISHED_TEST]
     if test:
         parts, how, note = _around_published_test(rows, test, seed)
@@ -30,6 +29,12 @@ def load_task(name: str, *, seed: int = 0) -> Task:
         cleaned, note = clean_rows(rows)
         parts, how = split_rows(cleaned, seed, GROUPS.get(name, ""))
     return make_task(name, parts, how, "; ".join([note, *_told(source)]), source.licence, source.redistributable)
+
+
+def raw_rows(name: str) -> list[Row]:
+    """The labelled texts of a task as they come, copies and all, to see what cleaning does. Raises as load_task."""
+    source = find_task(name)
+    return READERS[source.reader](source)
 
 
 def few(task: Task, per_class: int, seed: int = 0) -> Task:
