@@ -54,8 +54,12 @@ def test_fetching_an_unknown_corpus_is_refused():
 def test_show_of_weights_or_of_two_things_is_refused():
     with pytest.raises(InputError, match="minilm is weights, with no text to show"):
         run("show", "minilm")
-    with pytest.raises(InputError, match="'apple' and your own file: only one"):
+    with pytest.raises(InputError, match=r"`data show apple` takes no file of your own \('x.csv'\)"):
         run("show", "apple", "--csv", "x.csv")
+    with pytest.raises(InputError, match=r"`data show --text x.txt` shows it"):
+        run("fetch", "--text", "x.txt")
+    with pytest.raises(InputError, match="`data show apple` shows one"):
+        run("list", "apple")
 
 
 def test_show_of_ones_own_labelled_texts_counts_them_by_class_but_does_not_print_them(tmp_path, capsys):

@@ -1,4 +1,6 @@
 """The user's own CSV file: what is read, what is skipped and said, and one clear line for what cannot be used."""
+import csv
+
 import pytest
 from test_data_own_text import write
 
@@ -29,7 +31,7 @@ def test_the_same_rows_however_they_are_written(tmp_path, text):
     assert task.labels == ("negative", "positive")
     assert everything(task) == sorted(GOOD)
     assert [len(task.train), len(task.validation), len(task.test)] == [32, 4, 4]
-    assert task.note == "40 texts, none dropped"
+    assert task.note == "40 texts, none dropped; only 4 texts to be judged on: scores say little"
 
 
 def test_a_quoted_text_may_hold_separators_quotes_and_line_ends(tmp_path):
@@ -38,10 +40,29 @@ def test_a_quoted_text_may_hold_separators_quotes_and_line_ends(tmp_path):
 
 
 def test_a_separator_that_is_told_wins(tmp_path):
-    path = write(tmp_path / "my.csv", table([(f"{text}, yes, really", label) for text, label in GOOD], separator=";"))
-    with pytest.raises(InputError, match="no column 'text'"):
-        load_csv(path)
-    assert everything(load_csv(path, separator=";"))[0] == ("text number 0, yes, really", "positive")
+    path = write(tmp_path / "my.csv", table([(f"{text}, yes", label) for text, label in GOOD], separator=";"))
+    assert load_csv(path).labels == ("yes;negative", "yes;positive")       # a comma makes two fields as well
+    assert everything(load_csv(path, separator=";"))[0] == ("text number 0, yes", "positive")
+
+
+@pytest.mark.parametrize("first", [("text", "label"), ("one, two, three", "positive")])
+def test_the_separator_is_the_one_that_makes_sense_of_the_first_row(tmp_path, first):
+    rows = [first, *((f"{text}, yes, really", label) for text, label in GOOD)]
+    task = load_csv(write(tmp_path / "my.csv", "\n" + table(rows, separator=";")))
+    assert ("text number 0, yes, really", "positive") in everything(task)
+
+
+def test_a_first_row_of_other_names_is_passed_over_and_said(tmp_path):
+    task = load_csv(write(tmp_path / "my.csv", table([("review", "stars"), *GOOD])))
+    assert everything(task) == sorted(GOOD)
+    assert task.note.startswith("took the first row (review, stars) for the names of the columns; 40 texts, none")
+
+
+def test_a_text_may_be_longer_than_the_csv_module_allows_by_itself(tmp_path):
+    before = csv.field_size_limit()
+    task = load_csv(write(tmp_path / "my.csv", table([*GOOD, ("word " * 40_000 + "end", "positive")])))
+    assert max(len(text) for text, _ in everything(task)) == 200_003
+    assert csv.field_size_limit() == before
 
 
 def test_other_column_names_can_be_told(tmp_path):
@@ -90,7 +111,9 @@ def test_uneven_classes_are_said(tmp_path):
     (table([(text, "same") for text, _ in GOOD]), "all texts have the label 'same'; at least two classes are needed"),
     (table([*GOOD, ("only", "one"), ("x", "two"), ("y", "two")]),
      r"2 of 4 classes have fewer than 3 texts: 'one' \(1\), 'two' \(2\); add texts, join such classes"),
-    (table([("review", "stars"), *GOOD]), "only the first row has the label 'stars'; if it holds the names"),
+    (table([(f"text {i}", f"label {i}") for i in range(9)]), "9 of 9 classes have fewer than 3 texts: 'label 0'"),
+    (table([("text", "label"), *[("same", "x"), ("other", "y")] * 5]), r"'y' \(1\); .* copies of another\)"),
+    (table([("id", "review", "stars"), *(("7", *row) for row in GOOD)]), "name the columns text and label there"),
     (table([*GOOD, ('"never closed', "positive")]), r"row 41 cannot be read \(unexpected end of data\); a quote"),
     (table([("text", "class"), *GOOD]), "no column 'label' in the first row, which is 'text, class'"),
     ("word\n" * 50, "no column 'text' in the first row, which is 'word'"),
@@ -112,7 +135,12 @@ def test_a_path_that_is_no_file_is_refused(tmp_path):
 
 def test_copies_are_dropped_and_said(tmp_path):
     task = load_csv(write(tmp_path / "my.csv", table([*GOOD, *GOOD[:3], ("Text number 3!", "positive")])))
-    assert task.note == "44 texts, dropped: 3 copies of another, 2 with copies in two classes"
+    assert task.note.startswith("44 texts, dropped: 3 copies of another, 2 with copies in two classes; only 4 texts")
+
+
+def test_enough_texts_to_be_judged_on_are_not_worth_a_word(tmp_path):
+    rows = [(f"text number {i}", "ab"[i % 2]) for i in range(300)]
+    assert load_csv(write(tmp_path / "my.csv", table(rows))).note == "300 texts, none dropped"
 
 
 def test_a_group_column_keeps_its_rows_in_one_part(tmp_path):

@@ -31,8 +31,13 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print what was asked for; the exit status."""
-    if args.name and (args.text is not None or args.csv is not None):
-        raise InputError(f"{args.name!r} and your own file: only one can be shown; leave one out")
+    own = args.text if args.csv is None else args.csv
+    if own is not None and (args.name or args.action != "show"):
+        asked = " ".join(filter(None, ("data", args.action, args.name)))
+        raise InputError(f"`{asked}` takes no file of your own ({own!r}); "
+                         f"`data show --{'text' if args.csv is None else 'csv'} {own}` shows it")
+    if args.name and args.action == "list":
+        raise InputError(f"`data list` lists everything and takes no name; `data show {args.name}` shows one")
     if args.action == "list":
         print(listing())
     elif args.action == "fetch":
