@@ -1,5 +1,6 @@
 """Generation: from scores to a choice, token after token."""
 import math
+from itertools import islice
 
 import torch
 
@@ -25,8 +26,11 @@ def next_token_probabilities(logits, *, temperature=1.0, top_k=None, top_p=None)
     """
     _require(logits, temperature, top_k, top_p)
     if temperature < GREEDY:
-        temperature, top_k = 1.0, 1
+        best = torch.argmax(logits, dim=-1, keepdim=True)     # (..., 1)  the first of the largest
+        return torch.zeros_like(logits).scatter(-1, best, 1)
     p = softmax(logits / temperature)                         # (..., V)  (1)
+    if top_k is None and top_p is None:
+        return p
     order = torch.argsort(-logits, dim=-1, stable=True)       # (..., V)  ids, from the most probable down
     p = torch.take_along_dim(p, order, dim=-1)                # (..., V)
     if top_k is not None:
@@ -57,29 +61,77 @@ def sample(p, u):
     return torch.argmax((passed | (total == last)).int(), dim=-1)     # (...)  (5)
 
 
-def generate(model, ids, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, stop_ids=(),
-             context_length):
-    """Continue a sequence, one token at a time; an iterator of the new ids, each as soon as it is chosen.
+@replaceable
+def repetition_penalty(logits, ids, penalty):
+    """Logits in which the tokens that a text has already are less likely.
 
-    model: function or module in eval mode, ids (1,T) -> logits (1,T,V). ids: the beginning, at least one token;
-    a tensor stays on its device. stop_ids: tokens that end the text; they are not yielded.
+        (6) logit_i = logit_i / penalty where it is positive, logit_i * penalty where not    (for i in ids)
+
+    logits: (...,V); ids: (...,N) integers, the tokens so far, in any number. penalty: 1 changes nothing, 1.2 is usual.
+    Returns logits: (...,V).
+    Raises ValueError for a penalty that is not positive.
+    Source: Keskar et al. 2019, arXiv:1909.05858, section 4.1. They divide always, which makes a token with a negative
+    logit likelier; published code multiplies those.
+    """
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"repetition_penalty={penalty} must be greater than 0; 1 changes nothing, try 1.2")
+    seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)      # (...,V)
+    less = torch.where(logits > 0, logits / penalty, logits * penalty)            # (...,V)  (6)
+    return torch.where(seen, less, logits)
+
+
+def next_tokens(model, ids, *, temperature=1.0, top_k=None, top_p=None, penalty=1.0, generator=None, context_length,
+                cache=None):
+    """The tokens that a model chooses, each as (id, logits (V,)); an iterator, without an end unless its user has one.
+
+    model: function ids (1,T), cache -> logits (1,T,V), of which the last are read; without a cache it gets the ids
+    alone. ids: the beginning, at least one token; a tensor stays on its device.
+    penalty: that of repetition_penalty, for the tokens that were chosen before.
     generator: torch.Generator of the CPU, where the choice is made; None is PyTorch's own.
-    context_length: the most tokens that the model takes. Of a longer text it sees the last ones only, as if the
-    text began there.
+    context_length: the most tokens that the model takes. A longer text loses its beginning, half a context at a time
+    (see window_start), and the model sees the rest as if the text began there.
+    cache: a KVCache for one text. What it holds of the beginning is not read again, and then every token once.
     Raises ValueError, when the first token is asked for, if ids is empty.
     """
     ids = torch.as_tensor(ids)
     if not ids.numel():
         raise ValueError("nothing to continue: ids is empty; begin with at least one token")
-    for _ in range(max_new_tokens):
+    chosen, start = ids[:0].cpu(), None
+    while True:
         with torch.no_grad():
-            logits = model(ids[None, -context_length:])[0, -1].cpu().double()     # (V,)  alike on every device
-            p = next_token_probabilities(logits, temperature=temperature, top_k=top_k, top_p=top_p)    # (V,)
+            begins, start = start, window_start(len(ids), context_length)
+            if cache is not None and begins != start:
+                cache.keep(ids[start:])
+            logits = (model(ids[None, start:]) if cache is None else
+                      model(ids[None, start + cache.length:], cache=cache))       # (1,T,V)
+            logits = logits[0, -1].cpu().double()                                 # (V,)  alike on every device
+            less = repetition_penalty(logits, chosen, penalty) if penalty != 1 else logits
+            p = next_token_probabilities(less, temperature=temperature, top_k=top_k, top_p=top_p)      # (V,)
             new = int(sample(p, torch.rand((), generator=generator, dtype=p.dtype)))
+        yield new, logits
+        ids = torch.cat([ids, ids.new_tensor([new])])                             # (T + 1,)
+        chosen = torch.cat([chosen, chosen.new_tensor([new])])
+
+
+def window_start(n, context_length):
+    """How many of n tokens lie before what the model sees: none, or as few halves of a context as make the rest fit.
+
+    A window that moved by one token would give every token another position, and nothing could be kept.
+    """
+    half, over = (context_length + 1) // 2, n - context_length
+    return -(-over // half) * half if over > 0 else 0
+
+
+def generate(model, ids, *, max_new_tokens, stop_ids=(), **options):
+    """Continue a text, one token at a time; an iterator of the new ids, each as soon as it is chosen.
+
+    stop_ids: tokens that end the text; they are not yielded. options: of next_tokens, which see.
+    """
+    tokens = next_tokens(model, ids, **options)
+    for new, _ in islice(tokens, max_new_tokens):
         if new in stop_ids:
             return
         yield new
-        ids = torch.cat([ids, ids.new_tensor([new])])         # (T + 1,)
 
 
 def _require(logits, temperature, top_k, top_p):

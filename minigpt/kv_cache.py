@@ -13,6 +13,7 @@ class KVCache:
     The model does all of this: model(ids, cache=cache) reads the ids as what follows those that it was given before.
     config: TransformerConfig of a causal model. capacity: the most tokens of a row; None for config.context_length.
     length: tokens of each row, padding included. keys, values: (L,B,G,S,D), S the capacity; None before the first.
+    ids: (B,S), the tokens that are held.
     key_mask: rows of a batch that differ in length are filled up with padding, at any place, and key_mask (B,T) is
     False there. Padding is never attended, and a row's positions count its real tokens only, so that each row reads
     as it would by itself. Later tokens are real unless they come with a key_mask too.
@@ -28,6 +29,7 @@ class KVCache:
             raise ValueError(f"capacity={capacity} must lie between 1 and context_length={config.context_length}")
         self.config, self.capacity, self.length = config, capacity, 0
         self.keys = self.values = None                        # (L,B,G,S,D)
+        self.ids = None                                       # (B,S) of the tokens that are held
         self.real = None                                      # (B,S) bool, False = padding; None if there is none
         self.positions = None                                 # (T,) of the new tokens, or (B,T) with padding
         self.layers = [LayerCache(self, layer) for layer in range(config.n_layer)]
@@ -39,10 +41,13 @@ class KVCache:
             raise ValueError(f"{T} more tokens do not fit: the cache holds {at} and has room for {self.capacity}; make "
                              f"it larger (context_length={self.config.context_length}), or begin anew with the last "
                              "ones")
-        if self.keys is not None and self.keys.shape[1] != B:
-            raise ValueError(f"{B} rows for a cache of {self.keys.shape[1]}; take another cache")
+        if self.ids is None:
+            self.ids = ids.new_zeros(B, self.capacity, dtype=torch.int64)
+        if len(self.ids) != B:
+            raise ValueError(f"{B} rows for a cache of {len(self.ids)}; take another cache")
         if self.real is None and key_mask is not None and not key_mask.all():
             self.real = torch.ones(B, self.capacity, dtype=torch.bool, device=ids.device) # (B,S)
+        self.ids[:, at:end] = ids
         self.positions = torch.arange(at, end, device=ids.device)                          # (T,)  (1)
         if self.real is not None:
             self.real[:, at:end] = True if key_mask is None else key_mask
@@ -59,6 +64,17 @@ class KVCache:
         if not 0 <= length <= self.length:
             raise ValueError(f"cannot go back to {length} tokens: the cache holds {self.length}")
         self.length = length
+
+    def keep(self, ids):
+        """Go back to where another text, ids (T,), begins to differ, or to its last token: what follows is to be read.
+
+        Raises ValueError for a cache of several rows, or with padding.
+        """
+        if self.real is not None or (self.ids is not None and len(self.ids) > 1):
+            raise ValueError("keep() compares one text with another; this cache holds several, or padding")
+        n = min(self.length, len(ids) - 1)
+        differs = torch.nonzero(self.ids[0, :n] != ids[:n]) if n > 0 else ()
+        self.rewind(int(differs[0]) if len(differs) else max(n, 0))
 
 
 class LayerCache:

@@ -7,16 +7,16 @@ A function that carries the attribute `contains` is one of ours: fused or a kern
 the functions that it computes inside itself. It gives way when one of those is replaced by yours, because
 a fused attention would never call your softmax.
 """
+import contextvars
 import difflib
 import functools
 import importlib
 import pathlib
 import types
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 _originals = {}                                        # name -> the spelled-out function
-_replacements = ContextVar("replacements", default=types.MappingProxyType({}))  # name -> function that stands in for it
+_replacements = contextvars.ContextVar("replacements", default=types.MappingProxyType({}))      # name -> stand-in
 
 IMPLEMENTATIONS = ("math", "fused", "triton")
 
@@ -71,6 +71,18 @@ def implementation(name):
     for path in sorted((pathlib.Path(__file__).parent.parent / "kernels").glob("[a-z]*.py")):
         found |= _functions_of_ours(importlib.import_module(f"kernels.{path.stem}"))
     return found
+
+
+def fused_between(items):
+    """Go through an iterator with `fused` where nothing stands in yet; between its items all is as outside."""
+    active, context = _replacements.get(), contextvars.copy_context()
+    block = use(**{name: f for name, f in implementation("fused").items() if name not in active})
+    context.run(block.__enter__)
+    try:
+        while (item := context.run(next, items, block)) is not block:
+            yield item
+    finally:
+        context.run(block.__exit__, None, None, None)
 
 
 def known_names():

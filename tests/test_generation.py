@@ -1,4 +1,4 @@
-"""The contract of generation; that of next_token_probabilities and sample is in test_sampling.py."""
+"""The contract of generation; that of next_token_probabilities and sample is in test_sampling.py, and so on: ALSO."""
 import numpy as np
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from minigpt import generation
 from minigpt.grading.compare import assert_close, refused
 
-ALSO = ["test_sampling"]
+ALSO = ["test_sampling", "test_repetition_penalty", "test_generation_cache"]
 NEXT = np.where(np.arange(6) == (np.arange(6)[:, None] + 1) % 6, 5.0, 0.0)        # after i comes i + 1, most likely
 
 
@@ -48,8 +48,16 @@ def test_a_stop_token_in_the_beginning_does_not_end_the_text(op):
 
 def test_the_model_sees_the_whole_text_or_the_last_of_it(op):
     seen = []
-    generate(op, model_of(NEXT, seen), [1, 0], max_new_tokens=4, temperature=0, context_length=4)
-    assert op.record(seen) == [[[1, 0]], [[1, 0, 1]], [[1, 0, 1, 2]], [[0, 1, 2, 3]]]
+    generate(op, model_of(NEXT, seen), [1, 0], max_new_tokens=6, temperature=0, context_length=4)
+    assert op.record(seen) == [[[1, 0]], [[1, 0, 1]], [[1, 0, 1, 2]], [[1, 2, 3]], [[1, 2, 3, 4]], [[3, 4, 5]]]
+
+
+@pytest.mark.parametrize(("n", "context", "start"), [
+    (0, 4, 0), (4, 4, 0), (5, 4, 2), (6, 4, 2), (7, 4, 4), (20, 8, 12), (21, 8, 16), (6, 5, 3), (8, 5, 3), (9, 5, 6),
+    (3, 1, 2),
+])
+def test_a_text_that_is_too_long_loses_halves_of_a_context(op, n, context, start):
+    assert op.record(op.get("window_start")(n, context)) == start
 
 
 def test_a_token_comes_as_soon_as_it_is_chosen(op):

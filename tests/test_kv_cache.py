@@ -173,6 +173,31 @@ def test_going_back_forgets_what_came_after(op):
             cache.rewind(length)
 
 
+@pytest.mark.parametrize(("ids", "kept"), [
+    ([1, 5, 2, 2, 0], 4), ([1, 5, 2, 2], 3), ([1, 5, 0, 2, 2], 2), ([1, 5], 1), ([1], 0), ([4, 5, 2, 2], 0), ([], 0),
+    ([1, 5, 2, 2, 0, 3], 4),
+])
+def test_of_another_text_the_common_beginning_is_kept_but_for_its_last_token(op, ids, kept):
+    cache = new(op)
+    cache.keep(array(op, np.array(ids, dtype=np.int64)))      # of nothing, nothing
+    read(op, cache, IDS[:1, :4])                              # 1 5 2 2
+    cache.keep(array(op, np.array(ids, dtype=np.int64)))
+    assert op.record(cache.length) == kept
+    rest = np.array([ids], dtype=np.int64)[:, kept:]
+    if ids:
+        assert_close(read(op, cache, rest), whole(np.array([ids]))[:, kept:], "logits")
+
+
+def test_of_several_texts_no_beginning_is_kept(op):
+    several, padded = new(op), new(op)
+    read(op, several, IDS[:, :3])
+    read(op, padded, IDS[:1, :3], key_mask=[[False, True, True]])
+    for cache in (several, padded):
+        with refused("several rows, or padding"):
+            cache.keep(array(op, np.array([1, 5, 2, 2])))
+            op.record(cache.length)
+
+
 def test_going_back_behind_padding_leaves_the_others_as_they_were(op):
     cache, config = new(op, CONFIGS["llama"]), CONFIGS["llama"]
     read(op, cache, IDS[:, :4], config, [[False, True, True, True], [True] * 4])

@@ -1,4 +1,6 @@
 """Generation: from scores to a choice, token after token."""
+from itertools import islice
+
 import numpy as np
 
 from minigpt.reference.softmax import softmax_forward
@@ -21,8 +23,12 @@ def next_token_probabilities(logits, *, temperature=1.0, top_k=None, top_p=None)
     """
     _require(logits, temperature, top_k, top_p)
     if temperature < GREEDY:
-        temperature, top_k = 1.0, 1
+        best, y = np.argmax(logits, axis=-1)[..., None], np.zeros_like(logits)    # (..., 1)  the first of the largest
+        np.put_along_axis(y, best, 1, axis=-1)
+        return y
     p, _ = softmax_forward(logits / temperature)              # (..., V)  (1)
+    if top_k is None and top_p is None:
+        return p
     order = np.argsort(-logits, axis=-1, kind="stable")       # (..., V)  ids, from the most probable down
     p = np.take_along_axis(p, order, axis=-1)                 # (..., V)
     if top_k is not None:
@@ -52,27 +58,75 @@ def sample(p, u):
     return np.argmax(passed | (total == last), axis=-1)       # (...)  (5)
 
 
-def generate(model, ids, *, max_new_tokens, temperature=1.0, top_k=None, top_p=None, generator=None, stop_ids=(),
-             context_length):
-    """Continue a sequence, one token at a time; an iterator of the new ids, each as soon as it is chosen.
+def repetition_penalty(logits, ids, penalty):
+    """Logits in which the tokens that a text has already are less likely.
 
-    model: function, ids (1,T) -> logits (1,T,V). ids: the beginning, at least one token. stop_ids: tokens that
-    end the text; they are not yielded. generator: np.random.Generator; None makes one that differs every time.
-    context_length: the most tokens that the model takes. Of a longer text it sees the last ones only, as if the
-    text began there.
+        (6) logit_i = logit_i / penalty where it is positive, logit_i * penalty where not    (for i in ids)
+
+    logits: (...,V); ids: (...,N) integers, the tokens so far, in any number. penalty: 1 changes nothing, 1.2 is usual.
+    Returns logits: (...,V).
+    Raises ValueError for a penalty that is not positive.
+    Source: Keskar et al. 2019, arXiv:1909.05858, section 4.1. They divide always, which makes a token with a negative
+    logit likelier; published code multiplies those.
+    """
+    if not 0 < penalty < np.inf:
+        raise ValueError(f"repetition_penalty={penalty} must be greater than 0; 1 changes nothing, try 1.2")
+    seen = np.zeros(logits.shape, dtype=bool)                                     # (...,V)
+    np.put_along_axis(seen, ids, True, axis=-1)
+    less = np.where(logits > 0, logits / penalty, logits * penalty)               # (...,V)  (6)
+    return np.where(seen, less, logits)
+
+
+def next_tokens(model, ids, *, temperature=1.0, top_k=None, top_p=None, penalty=1.0, generator=None, context_length,
+                cache=None):
+    """The tokens that a model chooses, each as (id, logits (V,)); an iterator, without an end unless its user has one.
+
+    model: function ids (1,T), cache -> logits (1,T,V), of which the last are read; without a cache it gets the ids
+    alone. ids: the beginning, at least one token.
+    penalty: that of repetition_penalty, for the tokens that were chosen before.
+    generator: np.random.Generator; None makes one that differs every time.
+    context_length: the most tokens that the model takes. A longer text loses its beginning, half a context at a time
+    (see window_start), and the model sees the rest as if the text began there.
+    cache: a KVCache for one text. What it holds of the beginning is not read again, and then every token once.
     Raises ValueError, when the first token is asked for, if ids is empty.
     """
     ids, generator = np.asarray(ids), generator or np.random.default_rng()
     if not ids.size:
         raise ValueError("nothing to continue: ids is empty; begin with at least one token")
-    for _ in range(max_new_tokens):
-        logits = model(ids[None, -context_length:])           # (1,T,V)
-        p = next_token_probabilities(logits[0, -1], temperature=temperature, top_k=top_k, top_p=top_p)    # (V,)
+    chosen, start = ids[:0], None
+    while True:
+        begins, start = start, window_start(len(ids), context_length)
+        if cache is not None and begins != start:
+            cache.keep(ids[start:])
+        logits = (model(ids[None, start:]) if cache is None else
+                  model(ids[None, start + cache.length:], cache=cache))           # (1,T,V)
+        logits = logits[0, -1]                                                    # (V,)
+        less = repetition_penalty(logits, chosen, penalty) if penalty != 1 else logits
+        p = next_token_probabilities(less, temperature=temperature, top_k=top_k, top_p=top_p)          # (V,)
         new = int(sample(p, generator.random()))
+        yield new, logits
+        ids, chosen = np.append(ids, new), np.append(chosen, new)                 # (T + 1,)
+
+
+def window_start(n, context_length):
+    """How many of n tokens lie before what the model sees: none, or as few halves of a context as make the rest fit.
+
+    A window that moved by one token would give every token another position, and nothing could be kept.
+    """
+    half, over = (context_length + 1) // 2, n - context_length
+    return -(-over // half) * half if over > 0 else 0
+
+
+def generate(model, ids, *, max_new_tokens, stop_ids=(), **options):
+    """Continue a text, one token at a time; an iterator of the new ids, each as soon as it is chosen.
+
+    stop_ids: tokens that end the text; they are not yielded. options: of next_tokens, which see.
+    """
+    tokens = next_tokens(model, ids, **options)
+    for new, _ in islice(tokens, max_new_tokens):
         if new in stop_ids:
             return
         yield new
-        ids = np.append(ids, new)                             # (T + 1,)
 
 
 def _require(logits, temperature, top_k, top_p):

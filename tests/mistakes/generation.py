@@ -1,7 +1,13 @@
 """Wrong answers to generation."""
 import numpy as np
 
-from minigpt.reference.generation import generate, next_token_probabilities, sample
+from minigpt.reference.generation import (
+    generate,
+    next_token_probabilities,
+    repetition_penalty,
+    sample,
+    window_start,
+)
 from minigpt.reference.softmax import softmax_forward
 from mistakes import mistake
 
@@ -192,3 +198,112 @@ def generator_ignored(model, ids, *, generator=None, **options):
 @mistake("generate", "temperature, top_k and top_p are ignored: every token is the likeliest one")
 def always_greedy(model, ids, *, temperature=1.0, **options):
     return generate(model, ids, temperature=0, **options)
+
+
+@mistake("repetition_penalty", "a negative logit is divided too, which makes the token likelier; multiply (equation 6)")
+def always_divided(logits, ids, penalty):
+    less = repetition_penalty(np.abs(logits), ids, penalty)
+    return less * np.where(logits < 0, -1, 1)
+
+
+@mistake("repetition_penalty", "the penalty is subtracted from the logit; it divides it (equation 6)")
+def penalty_subtracted(logits, ids, penalty):
+    repetition_penalty(logits, ids, penalty)
+    seen = np.zeros(logits.shape, dtype=bool)
+    np.put_along_axis(seen, ids, True, axis=-1)
+    return np.where(seen, logits - penalty, logits).astype(logits.dtype)
+
+
+@mistake("repetition_penalty", "a token that came three times is punished three times; once is meant (equation 6)")
+def punished_each_time(logits, ids, penalty):
+    for i in range(ids.shape[-1]):
+        logits = repetition_penalty(logits, ids[..., i:i + 1], penalty)
+    return repetition_penalty(logits, ids[..., :0], penalty)
+
+
+@mistake("repetition_penalty", "the tokens that are not in the text are punished (equation 6)")
+def the_others_punished(logits, ids, penalty):
+    return np.where(repetition_penalty(logits, ids, penalty) == logits,
+                    np.where(logits > 0, logits / penalty, logits * penalty), logits)
+
+
+@mistake("repetition_penalty", "only the last token is punished (equation 6)")
+def only_the_last_token(logits, ids, penalty):
+    return repetition_penalty(logits, ids[..., -1:], penalty)
+
+
+@mistake("repetition_penalty", "the tokens of all rows are punished in each; every row has its own (equation 6)")
+def tokens_of_all_rows(logits, ids, penalty):
+    shared = np.broadcast_to(ids.reshape(-1), (*ids.shape[:-1], ids.size))
+    return repetition_penalty(logits, shared, penalty)
+
+
+@mistake("repetition_penalty", "the logits that came in are written over")
+def penalty_writes_into_the_logits(logits, ids, penalty):
+    logits[...] = repetition_penalty(logits, ids, penalty)
+    return logits
+
+
+@mistake("repetition_penalty", "a penalty of 0 or less is accepted")
+def any_penalty(logits, ids, penalty):
+    return repetition_penalty(logits, ids, abs(penalty) if 0 < abs(penalty) < np.inf else 1.0)
+
+
+@mistake("generate", "the penalty is for the tokens of the prompt as well")
+def prompt_is_punished(model, ids, *, penalty=1.0, **options):
+    def punished(window, **cache):
+        logits = model(window, **cache).copy()
+        logits[0, -1] = repetition_penalty(logits[0, -1], np.asarray(ids), penalty)
+        return logits
+    return generate(model if penalty == 1 else punished, ids, penalty=penalty, **options)
+
+
+@mistake("generate", "the penalty is ignored")
+def penalty_ignored(model, ids, *, penalty=1.0, **options):
+    return generate(model, ids, **options)
+
+
+@mistake("generate", "with a cache the whole text is read again for every token")
+def reads_all_again(model, ids, *, cache=None, **options):
+    read_all = model if cache is None else lambda window: model(window, cache=emptied(cache))
+    return generate(read_all, ids, **options)
+
+
+def emptied(cache):
+    cache.rewind(0)
+    return cache
+
+
+@mistake("generate", "the cache is emptied first: what it holds of the beginning need not be read again")
+def begins_with_an_empty_cache(model, ids, *, cache=None, **options):
+    if cache is not None:
+        cache.rewind(0)
+    return generate(model, ids, cache=cache, **options)
+
+
+@mistake("generate", "what the cache holds is taken for the beginning of the text, whatever it is")
+def cache_is_taken_for_the_beginning(model, ids, *, cache=None, **options):
+    if cache is not None and 0 < cache.length < len(ids):
+        cache.keep = lambda ids: None
+    return generate(model, ids, cache=cache, **options)
+
+
+@mistake("window_start", "the window moves by one token; it moves by half a context, or nothing could be kept")
+def window_moves_by_one(n, context_length):
+    return max(0, n - context_length)
+
+
+@mistake("window_start", "the window moves by a whole context, so that the model begins with one token or none")
+def window_moves_by_a_context(n, context_length):
+    return -(-max(0, n - context_length) // context_length) * context_length
+
+
+@mistake("window_start", "half of an odd context is rounded down")
+def half_rounded_down(n, context_length):
+    half = max(1, context_length // 2)
+    return -(-max(0, n - context_length) // half) * half
+
+
+@mistake("window_start", "a text that just fits loses half of a context already")
+def one_token_too_early(n, context_length):
+    return window_start(n + 1, context_length)

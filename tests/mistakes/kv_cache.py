@@ -205,3 +205,38 @@ class AnyRows(KVCache):
     def reserve(self, ids, key_mask=None):
         rows = len(ids) if self.keys is None else self.keys.shape[1]
         return super().reserve(np.broadcast_to(ids[:1], (rows, ids.shape[1])), key_mask)
+
+
+@mistake("KVCache", "keep() keeps everything, also where the other text differs")
+class KeepsAll(KVCache):
+    def keep(self, ids):
+        super().keep(ids if self.ids is None else np.append(self.ids[0, :self.length], 0)[:len(ids)])
+
+
+@mistake("KVCache", "keep() forgets everything as soon as the other text differs somewhere")
+class KeepsAllOrNothing(KVCache):
+    def keep(self, ids):
+        before = self.length
+        super().keep(ids)
+        self.length = self.length if self.length == before else 0
+
+
+@mistake("KVCache", "keep() keeps the last token of the other text as well, and nothing is left to be read")
+class KeepsTheLastToo(KVCache):
+    def keep(self, ids):
+        super().keep(np.append(ids, 0))
+
+
+@mistake("KVCache", "keep() counts the tokens that are alike at any place; only a common beginning is of use")
+class KeepsLaterOnes(KVCache):
+    def keep(self, ids):
+        n = min(self.length, len(ids) - 1)
+        self.rewind(int((self.ids[0, :n] == ids[:n]).sum()) if n > 0 else 0)
+
+
+@mistake("KVCache", "keep() compares with the first row of several")
+class KeepsByTheFirstRow(KVCache):
+    def keep(self, ids):
+        real, rows, self.real, self.ids = self.real, self.ids, None, None if self.ids is None else self.ids[:1]
+        super().keep(ids)
+        self.real, self.ids = real, rows
