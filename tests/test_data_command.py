@@ -94,6 +94,12 @@ def test_first_lines_are_shown_only_where_they_may_be_passed_on(redistributable)
     assert ("| line 0 of it" in data.summary(corpus)) == redistributable
 
 
+def test_documents_that_are_nearly_the_same_are_counted_and_those_in_two_parts():
+    one, other = " ".join(f"word{i}" for i in range(60)), " ".join(f"other{i}" for i in range(60))
+    corpus = Corpus("t", [one, one + " end", other], [one + " more"], ["x y z"], "", CleaningReport(), "", False, "00")
+    assert data.near_copies(corpus) == "pairs that are nearly the same: 3, of which 2 are in two parts"
+
+
 def test_show_passes_on_the_announcement():
     report = CleaningReport(kept_documents=3, kept_characters=1)
     corpus = Corpus("plays", ["a"], ["b"], ["c"], "by document", report, "none", False, "00", note="a stand-in")

@@ -2,6 +2,7 @@
 from minigpt.data.corpus import Corpus, load_corpus, load_text
 from minigpt.data.fetch import cache_folder, cached_archive, fetch
 from minigpt.data.labelled import PARTS, Task, class_sizes
+from minigpt.data.near_duplicates import near_duplicates
 from minigpt.data.sources import DEFAULT, SOURCES, Source
 from minigpt.data.tasks import TASKS, load_csv, load_task
 from minigpt.errors import InputError
@@ -101,10 +102,19 @@ def summary(corpus: Corpus) -> str:
         documents = getattr(corpus, part)
         size = sum(map(len, documents))
         lines.append(f"{part:12}{len(documents):>8,} documents{size:>14,} characters{size / total:>8.1%}")
-    lines += ["", f"sha256 of the cleaned text {corpus.content_hash}"]
+    lines += ["", near_copies(corpus), "", f"sha256 of the cleaned text {corpus.content_hash}"]
     if corpus.redistributable:
         lines += ["", *[f"| {line}" for line in corpus.train[0].splitlines()[:LINES_SHOWN]]]
     return "\n".join(lines)
+
+
+def near_copies(corpus: Corpus) -> str:
+    """How many documents are nearly another one, and how many of these pairs the split has torn apart."""
+    parts = [getattr(corpus, part) for part in PARTS]
+    part_of = [number for number, part in enumerate(parts) for _ in part]
+    pairs, _ = near_duplicates([text for part in parts for text in part])
+    apart = sum(part_of[pair.first] != part_of[pair.second] for pair in pairs)
+    return f"pairs that are nearly the same: {len(pairs):,}, of which {apart:,} are in two parts"
 
 
 def task_summary(task: Task) -> str:
