@@ -104,6 +104,8 @@ def same(a, b):
     """True if two results (arrays, numbers, lists, strings, tuples of these) agree within tolerance."""
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(same, a, b))
+    if a is None or b is None:
+        return a is b
     if isinstance(a, str | bytes | list) and type(a) is type(b):
         return a == b
     if isinstance(b, list) and isinstance(a, np.ndarray):
