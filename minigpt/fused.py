@@ -17,6 +17,8 @@ from minigpt.fused_gradients import ReluSquared, RMSNorm, Rope
 from minigpt.muon import JORDAN, of_one_shape
 from minigpt.rope import rope as rope_spelled_out
 
+FEW = 2**14              # numbers, that a call takes longer to begin than to go through
+
 
 def contains(*names):
     """Say which of our functions a fused one computes inside itself."""
@@ -104,8 +106,9 @@ def attention(q, k, v, *, causal=False, key_mask=None, dropout=0.0, generator=No
 
 @contains()
 def rms_norm(x, weight, eps=1e-5):
-    """F.rms_norm over the last axis on a GPU; on a CPU that is made of many operators, and ours is quicker."""
-    return F.rms_norm(x, x.shape[-1:], weight, eps) if x.is_cuda else RMSNorm.apply(x, weight, eps)
+    """F.rms_norm over the last axis on a GPU, and of few rows; of many a CPU makes many passes, and ours is quicker."""
+    is_small = x.numel() <= FEW and not torch.is_grad_enabled()
+    return F.rms_norm(x, x.shape[-1:], weight, eps) if x.is_cuda or is_small else RMSNorm.apply(x, weight, eps)
 
 
 @contains()
@@ -114,15 +117,19 @@ def rope(x, positions, theta=10000.0):
     T, D = x.shape[-2:]
     if D % 2 or positions.shape != (T,) or x.is_cuda:
         return rope_spelled_out(x, positions, theta)          # it says what is wrong, if something is
-    return Rope.apply(x, *_cos_and_sin(positions.numpy().tobytes(), positions.dtype, D, theta, x.dtype))
+    cos, sin, cos_of_both, sin_with_sign = _angles(positions.numpy().tobytes(), positions.dtype, D, theta, x.dtype)
+    if x.numel() <= FEW and not torch.is_grad_enabled():
+        return torch.addcmul(x * cos_of_both, x.roll(D // 2, -1), sin_with_sign)
+    return Rope.apply(x, cos, sin)
 
 
 @functools.lru_cache(maxsize=32)
-def _cos_and_sin(positions, kind, D, theta, dtype):
+def _angles(positions, kind, D, theta, dtype):
     positions = torch.frombuffer(bytearray(positions), dtype=kind) if positions else torch.zeros(0)
     frequency = theta ** (-torch.arange(0, D, 2, dtype=torch.float64) / D)                        # (D/2,)
     angle = positions[:, None] * frequency                                                        # (T,D/2)
-    return torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
+    cos, sin = torch.cos(angle).to(dtype), torch.sin(angle).to(dtype)
+    return cos, sin, torch.cat([cos, cos], dim=-1), torch.cat([-sin, sin], dim=-1)
 
 
 @contains()

@@ -21,6 +21,19 @@ def matmul_peak(size=1024, rounds=15, dtype=torch.float32, device="cpu"):
     return 2 * size**3 / statistics.median(times[2:])
 
 
+def memory_bandwidth(n_bytes=2**28, rounds=9):
+    """Measured speed of reading memory from end to end, in bytes per second (the median of rounds).
+
+    n_bytes: more than the processor's caches hold.
+    """
+    numbers, times = torch.ones(n_bytes // 4), []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        numbers.sum()
+        times.append(time.perf_counter() - started)
+    return n_bytes / statistics.median(times[2:])
+
+
 def training_flops_per_token(config, n_parameters):
     """Floating-point operations that one token of training takes, forward and backward.
 

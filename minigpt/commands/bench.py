@@ -7,23 +7,26 @@ from minigpt.listing import suggest
 EXAMPLES = """\
 python -m minigpt bench
 python -m minigpt bench tokenizer
-python -m minigpt bench implementations --rounds 30"""
+python -m minigpt bench implementations --rounds 30
+python -m minigpt bench decode"""
 
 BENCHMARKS = {
     "tokenizer": "our byte-level BPE beside the tokenizers library",
     "implementations": "a training step spelled out and fused",
     "train": "the seconds of training that `fast` and the plain recipe of 2019 take to one loss (minutes)",
     "block": "the block of 2017 and today's, one change at a time, three seeds (half an hour: only when named)",
+    "decode": "tokens per second of SmolLM2 by the form of its weights (93 MB are fetched: only when named)",
     "reference": "a training step in NumPy and in PyTorch, spelled out alike",
 }
 
-LONG = ("block",)       # not among those that run when none is named
+LONG = ("block", "decode")       # not among those that run when none is named
 
 
 def add_arguments(parser):
     """The flags of this command."""
     what = "; ".join(f"{name}: {text}" for name, text in BENCHMARKS.items())
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of them (default: all but block). {what}")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help=f"which of them (default: all but block and decode). {what}")
     parser.add_argument("--rounds", type=int, metavar="INT", help="how often each is measured; more is steadier")
 
 
