@@ -4,13 +4,15 @@ import torch
 
 import minigpt
 from minigpt import packed as packed_module
-from minigpt.config import preset
+from minigpt.__main__ import main
+from minigpt.config import TrainConfig, preset
 from minigpt.errors import InputError
 from minigpt.inference import bytes_per_token, prepare
 from minigpt.kv_cache import KVCache
 from minigpt.linear import Linear, linear
 from minigpt.packed import FORMS, PackedLinear, forms_of, packed
 from minigpt.quantization import KINDS, QuantizedLinear, quantize_model
+from minigpt.tokenizer import CharTokenizer
 from minigpt.transformer import Transformer
 
 SIZE = {"vocab_size": 64, "context_length": 24, "n_layer": 2, "n_head": 4, "d_model": 64, "d_ff": 96}
@@ -139,3 +141,22 @@ def test_a_packed_layer_takes_rows_of_any_shape(shape):
 def test_an_unknown_kind_is_one_line():
     with pytest.raises(InputError, match="no form of weights 'int5'"):
         prepare(new_model(), "int5")
+
+
+@pytest.mark.parametrize("kind", ["bf16", "int8", "int4"])
+def test_generate_writes_with_weights_of_fewer_bits(kind, tmp_path, capsys, monkeypatch):
+    asked, tokenizer = [], CharTokenizer.train(["To be or not"])
+    monkeypatch.setattr("minigpt.runs.load_run", lambda folder, device: (
+        new_model(vocab_size=tokenizer.vocab_size), tokenizer, TrainConfig(steps=1)))
+    monkeypatch.setattr("minigpt.inference.prepare", lambda model, kind: asked.append(kind) or prepare(model, kind))
+    assert main(["generate", "--quantize", kind, "--prompt", "To be", "--max-new-tokens", "5", "--seed", "1",
+                 "--device", "cpu"]) == 0
+    assert asked == [kind]
+    assert capsys.readouterr().out.startswith("To be")
+
+
+def test_generate_refuses_weights_of_a_form_that_is_not_there(capsys):
+    assert main(["generate", "--quantize", "int5"]) == 2
+    said = capsys.readouterr().err
+    assert "int8" in said
+    assert said.count("\n") == 1
