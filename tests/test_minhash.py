@@ -175,12 +175,12 @@ def test_an_estimate_by_hand_counts_the_places_that_agree(op):
 
 @pytest.mark.parametrize(("common", "own"), [(0, 50), (20, 40), (60, 20), (90, 5), (100, 0)])
 def test_the_estimate_is_right_on_average(op, common, own):
-    """Over 4,000 hash functions, within 4.5 standard deviations of eq. 5."""
+    """Over 1,500 hash functions, within 4.5 standard deviations of eq. 5."""
     s, t = overlapping(common, own)
     expected = common / (common + 2 * own)
-    a, b = functions(4000, seed=2)
+    a, b = functions(1500, seed=2)
     got = op.call("jaccard_estimate", op.call("minhash", s, a, b), op.call("minhash", t, a, b))
-    slack = 4.5 * math.sqrt(expected * (1 - expected) / 4000)
+    slack = 4.5 * math.sqrt(expected * (1 - expected) / 1500)
     assert_close(got, np.array(expected), "J'", Tolerance(0, slack))
 
 
@@ -241,10 +241,10 @@ def test_candidates_are_those_of_comparing_all_with_all(op, rows, bands):
 
 
 def test_pairs_become_candidates_as_often_as_the_s_curve_says(op):
-    """4,000 pairs at J = 1/2, 2 bands of 3 rows, within 4.5 standard deviations."""
-    a, b = functions(6 * 4000, seed=3)
+    """1,500 pairs at J = 1/2, 2 bands of 3 rows, within 4.5 standard deviations."""
+    a, b = functions(6 * 1500, seed=3)
     one, other = (op.call("minhash", x, a, b).reshape(-1, 6) for x in overlapping(40, 20))
     agrees = (one == other).reshape(-1, 2, 3).all(axis=2).any(axis=1)
     expected = float(op.call("candidate_probability", np.array(0.5), 2, 3))
-    slack = 4.5 * math.sqrt(expected * (1 - expected) / 4000)
+    slack = 4.5 * math.sqrt(expected * (1 - expected) / 1500)
     assert_close(np.array(agrees.mean()), np.array(expected), "share of candidates", Tolerance(0, slack))
