@@ -74,6 +74,7 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys):
                     f"--port {port + 1}")
 
 
+@pytest.mark.slow
 def test_without_the_packages_it_says_how_to_get_them(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "fastapi" or "minigpt.server" in name]:
         monkeypatch.delitem(sys.modules, name)
@@ -83,11 +84,13 @@ def test_without_the_packages_it_says_how_to_get_them(capsys, monkeypatch):
                     "fastapi uvicorn")
 
 
+@pytest.mark.slow
 def test_an_encoder_is_refused(tmp_path, capsys):
     folder = save(tiny(causal=False), tmp_path / "encoder")
     assert "reads texts and cannot write them" in refused(["serve", "--model", folder, "--port", "0"], capsys)
 
 
+@pytest.mark.slow
 def test_a_server_for_others_is_warned_about_and_knows_its_names(tmp_path, capsys, monkeypatch):
     from minigpt.commands import serve
     monkeypatch.setattr(Server, "run", lambda self, sockets: None)

@@ -77,6 +77,7 @@ def test_a_seed_makes_n_different_texts_repeatable(client):
     assert text_of(complete(client, temperature=1.5, seed=8)) == text_of(one, 1)
 
 
+@pytest.mark.slow
 def test_without_a_seed_texts_differ(client):
     assert len({text_of(complete(client, temperature=2)) for _ in range(3)}) == 3
 
@@ -161,6 +162,7 @@ def test_fields_that_ask_nothing_are_no_mistake(client, served):
     assert text_of(answer) == greedy(served)
 
 
+@pytest.mark.slow
 def test_a_text_may_outgrow_the_context_with_window():
     with in_background(tiny(window=True, max_tokens=100)) as url:
         answer = complete(openai_client(url), prompt=PROMPT * 20, max_tokens=100)
