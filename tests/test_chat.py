@@ -122,7 +122,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_what_there_is_and_the_session(talk, f
     (["--max-new-tokens", "0"], "--max-new-tokens 0 must be at least 1"),
     (["--max-new-tokens", "390"], "--max-new-tokens 390 must be at least 1, and leave 64 of the model's 400 tokens"),
     (["--seed", "-1"], "--seed -1 must lie between 0 and"),
-    (["--model", "nothing"], "--model nothing: no such folder, and no published weights; known: "),
+    (["--model", "nothing"], "nothing holds no run: there is no such folder; `python -m minigpt train --out nothing`"),
     (["--model", "smollm"], "--model smollm: no such folder, and no published weights; did you mean smollm2"),
 ])
 def test_flags_that_make_no_sense(folder, flags, says, capsys):
@@ -133,7 +133,7 @@ def test_flags_that_make_no_sense(folder, flags, says, capsys):
 def test_an_encoder_cannot_write(tmp_path, capsys):
     folder = save(tiny(causal=False), tmp_path / "run")
     assert refused(["chat", "--model", folder], capsys).startswith(
-        f"minigpt: error: --model {folder} reads texts and cannot write them")
+        f"minigpt: error: {folder} was trained to guess hidden tokens: it reads both ways, and cannot write")
 
 
 @pytest.mark.slow
