@@ -34,8 +34,8 @@ def text_of(answer, index=0):
     return answer.choices[index].text
 
 
-def greedy(served, prompt=PROMPT, n=12):
-    return "".join(write(served.model, served.tokenizer, prompt, max_new_tokens=n, temperature=0))
+def greedy(served, prompt=PROMPT, **options):
+    return "".join(write(served.model, served.tokenizer, prompt, max_new_tokens=12, temperature=0, **options))
 
 
 def test_the_one_model_is_listed_and_described(client):
@@ -84,6 +84,12 @@ def test_without_a_seed_texts_differ(client):
 
 def test_a_small_top_p_takes_the_likeliest(client, served):
     assert text_of(complete(client, temperature=2, top_p=1e-6)) == greedy(served)
+
+
+def test_top_k_and_repetition_penalty_are_understood_too(client, served):
+    assert text_of(complete(client, temperature=2, extra_body={"top_k": 1})) == greedy(served)
+    penalised = text_of(complete(client, extra_body={"repetition_penalty": 1.9}))
+    assert penalised == greedy(served, repetition_penalty=1.9) != greedy(served)
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -107,7 +107,8 @@ class Served:
     def steps(self, prompts, fields, limit):
         """(number of the choice, piece of its text) of one choice after the other, and None for other work done."""
         options = {"max_new_tokens": limit, "temperature": fields.temperature, "top_p": fields.top_p,
-                   "stop": fields.stop, "window": self.window, "alternatives": fields.alternatives}
+                   "top_k": fields.top_k, "repetition_penalty": fields.repetition_penalty, "stop": fields.stop,
+                   "window": self.window, "alternatives": fields.alternatives}
         for i, prompt in enumerate(prompts):
             cache = self.caches.take(self.model.config, prompt, limit)
             yield from self._read(prompt, cache)
