@@ -44,8 +44,6 @@ class Fields(Strict):
     max_tokens: Count | None = None
     temperature: float = Field(1.0, ge=0, le=2)
     top_p: float = Field(1.0, gt=0, le=1)
-    top_k: Count | None = None                         # this and the next are not in OpenAI's API
-    repetition_penalty: float = Field(1.0, gt=0, le=2)
     n: int = Field(1, ge=1, le=8)
     stop: str | list[str] = []
     seed: int | None = Field(None, ge=0, lt=2**63)
@@ -128,12 +126,9 @@ class ChatFields(Fields):
         return (self.top_logprobs or 0) if self.logprobs else None
 
 
-def complaint(errors, known):
-    """(message, name of the field) of the first thing that is wrong. errors: as pydantic lists them. known: fields."""
-    error, where = errors[0], errors[0]["loc"][:-1]
-    if error["loc"][-1:] == ("str",):                  # it may be a text, or a list: what is wrong with the list?
-        error = max((e for e in errors if e["loc"][:len(where)] == where), key=lambda e: len(e["loc"]))
-    place = [str(part) for part in error["loc"] if part not in ("body", "str", "list[TextPart]")]
+def complaint(error, known):
+    """(message, name of the field) of the first thing that is wrong. error: of pydantic's errors(). known: fields."""
+    place = [str(part) for part in error["loc"] if part != "body"]
     name, value = ".".join(place), json.dumps(error.get("input"), ensure_ascii=False, default=str)
     shown = value if len(value) <= 60 else value[:57] + "..."
     if error["type"] == "json_invalid":

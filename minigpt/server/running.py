@@ -2,7 +2,6 @@
 import asyncio
 import contextlib
 import errno
-import os
 import socket
 import threading
 
@@ -26,8 +25,7 @@ def bind(host, port):
         raise InputError(f"--host {host}: no such address; leave it out for this machine only") from error
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":                         # at once after a server that stopped; on Windows beside one
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         sock.listen(128)
     except OSError as error:
