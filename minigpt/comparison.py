@@ -9,8 +9,7 @@ from dataclasses import replace
 from minigpt.checkpoints import read, write_durably
 from minigpt.errors import InputError
 from minigpt.pictures import ORANGE, YELLOW, loss_curve, save
-from minigpt.run_files import CONFIG, CURVE, read_records
-from minigpt.runs import OURS
+from minigpt.runs import CONFIG, CURVE, OURS, read_records
 
 
 def kept_ours(job):

@@ -85,12 +85,14 @@ def test_a_text_may_have_several_lines_or_begin_with_a_slash(talk, folder):
     assert talk("ends with \\").out == answer_to(folder, "ends with \n") + "\n"
 
 
+@pytest.mark.slow
 def test_a_long_conversation_loses_its_oldest_turns_and_says_so(talk):
     found = talk(*[f"line {k}: the moon is far and the sun is far" for k in range(8)])
     assert len(found.out.splitlines()) >= 8
     assert "(the model no longer sees the oldest question, with the answer: its context is full)" in found.err
 
 
+@pytest.mark.slow
 def test_a_line_that_is_too_long_is_refused_and_the_session_goes_on(talk, folder):
     found = talk("moon " * 500, "hello")
     assert "tokens, and the model has room for 390; write less)" in found.err
@@ -120,19 +122,21 @@ def test_ctrl_c_stops_the_answer_and_keeps_what_there_is_and_the_session(talk, f
     (["--max-new-tokens", "0"], "--max-new-tokens 0 must be at least 1"),
     (["--max-new-tokens", "390"], "--max-new-tokens 390 must be at least 1, and leave 64 of the model's 400 tokens"),
     (["--seed", "-1"], "--seed -1 must lie between 0 and"),
-    (["--model", "nothing"], "--model nothing: no such folder, and no published weights; known: "),
+    (["--model", "nothing"], "nothing holds no run: there is no such folder; `python -m minigpt train --out nothing`"),
     (["--model", "smollm"], "--model smollm: no such folder, and no published weights; did you mean smollm2"),
 ])
 def test_flags_that_make_no_sense(folder, flags, says, capsys):
     assert refused(["chat", "--model", folder, *flags], capsys).startswith(f"minigpt: error: {says}")
 
 
+@pytest.mark.slow
 def test_an_encoder_cannot_write(tmp_path, capsys):
     folder = save(tiny(causal=False), tmp_path / "run")
     assert refused(["chat", "--model", folder], capsys).startswith(
-        f"minigpt: error: --model {folder} reads texts and cannot write them")
+        f"minigpt: error: {folder} was trained to guess hidden tokens: it reads both ways, and cannot write")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_trained_to_answer_is_refused_with_what_it_can_do(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("minigpt.runs.Run.draw", lambda run, records: None)
     run = str(make_run(tmp_path))
@@ -152,14 +156,12 @@ def test_in_a_terminal_ctrl_c_stops_an_answer_and_ctrl_d_ends(tmp_path):
     seen = Screen(here)
     seen.until("Ctrl-D ends")
     seen.until("> ")
-    process.send_signal(signal.SIGINT)         # what Ctrl-C does
-    seen.until("(Ctrl-D ends)")
+    seen.interrupt(process, "(Ctrl-D ends)")
     seen.until("> ")
     os.write(here, b"hello\n")
     seen.until("hello")
     seen.until("\n", more=200)
-    process.send_signal(signal.SIGINT)         # what Ctrl-C does
-    seen.until("; stopped)")
+    seen.interrupt(process, "; stopped)")
     seen.until("> ")
     os.write(here, b"/help\n")
     seen.until("Ctrl-C stops an answer.")
@@ -173,6 +175,14 @@ class Screen:
 
     def __init__(self, terminal):
         self.terminal, self.text = terminal, ""
+
+    def interrupt(self, process, text):
+        """Do what Ctrl-C does, until a text comes; between its prompt and its reading, input() does not notice it."""
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+            if select.select([self.terminal], [], [], 1)[0]:
+                return self.until(text)
+        raise AssertionError("it cannot be interrupted")
 
     def until(self, text, more=0):
         """Read on until a text comes, and so many characters more; what came before is forgotten."""

@@ -3,8 +3,7 @@ import pathlib
 import re
 
 import pytest
-from judges import needed
-from served import NAME, ask, held, tiny
+from served import NAME, ask, held, needed, tiny
 
 from minigpt.server.running import in_background
 

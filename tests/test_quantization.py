@@ -143,7 +143,7 @@ def test_the_codes_use_the_whole_range_and_no_more(op):
         weight = np.array([[-3.0, 3.0, 1.0, 0.1]])
         codes, _, _ = op.call("quantize", weight, bits=bits, how=how)
         assert_close(np.array([codes.min(), codes.max()]), np.array([low, high], dtype=codes.dtype), "range of codes")
-        assert_close(np.array(codes.dtype == np.int8), np.array(how == "absmax"), "that the codes are int8")
+        assert codes.dtype == (np.int8 if how == "absmax" else np.uint8)
 
 
 def test_eight_bits_and_the_whole_row_unless_told(op):

@@ -59,7 +59,7 @@ def test_it_serves_a_run_folder_until_ctrl_c_and_ends_cleanly(tmp_path):
     (["--max-tokens", "0"], "--max-tokens 0 must be at least 1"),
     (["--at-once", "0"], "--at-once 0 must be at least 1"),
     (["--waiting", "-1"], "--waiting -1 must be at least 0"),
-    (["--model", "nothing", "--port", "0"], "--model nothing: no such folder, and no published weights; known: "),
+    (["--model", "nothing", "--port", "0"], "nothing holds no run: there is no such folder"),
     (["--prot", "1"], "unrecognized arguments: --prot 1; did you mean --port?"),
 ])
 def test_flags_that_make_no_sense(flags, says, capsys):
@@ -74,6 +74,7 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys):
                     f"--port {port + 1}")
 
 
+@pytest.mark.slow
 def test_without_the_packages_it_says_how_to_get_them(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "fastapi" or "minigpt.server" in name]:
         monkeypatch.delitem(sys.modules, name)
@@ -83,11 +84,13 @@ def test_without_the_packages_it_says_how_to_get_them(capsys, monkeypatch):
                     "fastapi uvicorn")
 
 
+@pytest.mark.slow
 def test_an_encoder_is_refused(tmp_path, capsys):
     folder = save(tiny(causal=False), tmp_path / "encoder")
-    assert "reads texts and cannot write them" in refused(["serve", "--model", folder, "--port", "0"], capsys)
+    assert "it reads both ways, and cannot write" in refused(["serve", "--model", folder, "--port", "0"], capsys)
 
 
+@pytest.mark.slow
 def test_a_server_for_others_is_warned_about_and_knows_its_names(tmp_path, capsys, monkeypatch):
     from minigpt.commands import serve
     monkeypatch.setattr(Server, "run", lambda self, sockets: None)

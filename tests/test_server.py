@@ -34,8 +34,8 @@ def text_of(answer, index=0):
     return answer.choices[index].text
 
 
-def greedy(served, prompt=PROMPT, n=12):
-    return "".join(write(served.model, served.tokenizer, prompt, max_new_tokens=n, temperature=0))
+def greedy(served, prompt=PROMPT, **options):
+    return "".join(write(served.model, served.tokenizer, prompt, max_new_tokens=12, temperature=0, **options))
 
 
 def test_the_one_model_is_listed_and_described(client):
@@ -77,12 +77,19 @@ def test_a_seed_makes_n_different_texts_repeatable(client):
     assert text_of(complete(client, temperature=1.5, seed=8)) == text_of(one, 1)
 
 
+@pytest.mark.slow
 def test_without_a_seed_texts_differ(client):
     assert len({text_of(complete(client, temperature=2)) for _ in range(3)}) == 3
 
 
 def test_a_small_top_p_takes_the_likeliest(client, served):
     assert text_of(complete(client, temperature=2, top_p=1e-6)) == greedy(served)
+
+
+def test_top_k_and_repetition_penalty_are_understood_too(client, served):
+    assert text_of(complete(client, temperature=2, extra_body={"top_k": 1})) == greedy(served)
+    penalised = text_of(complete(client, extra_body={"repetition_penalty": 1.9}))
+    assert penalised == greedy(served, repetition_penalty=1.9) != greedy(served)
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -161,6 +168,7 @@ def test_fields_that_ask_nothing_are_no_mistake(client, served):
     assert text_of(answer) == greedy(served)
 
 
+@pytest.mark.slow
 def test_a_text_may_outgrow_the_context_with_window():
     with in_background(tiny(window=True, max_tokens=100)) as url:
         answer = complete(openai_client(url), prompt=PROMPT * 20, max_tokens=100)

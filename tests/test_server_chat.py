@@ -5,6 +5,7 @@ from served import NAME, logprobs_by_hand, openai_client, tiny
 
 from minigpt.chat_template import chat_ids
 from minigpt.server.running import in_background
+from minigpt.server.served import WORTH, Caches
 from minigpt.writing import write
 
 CHAT = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "the sun?"}]
@@ -82,3 +83,27 @@ def test_an_answer_ends_where_the_model_ends_it():
     with in_background(served) as url:
         answer = chat(openai_client(url))
     assert (answer.choices[0].message.content, answer.choices[0].finish_reason) == ("", "stop")
+
+
+def test_what_an_earlier_turn_read_is_not_read_again(client):
+    talk = [*CHAT, {"role": "assistant", "content": "the sun is far"}, {"role": "user", "content": "and the moon?"}]
+    served, read = tiny(), []
+    hidden, n = served.model.hidden, len(chat_ids(served.tokenizer, CHAT))
+    served.model.hidden = lambda ids, **options: read.append(ids.shape[1]) or hidden(ids, **options)
+    with in_background(served) as url:
+        chat(openai_client(url))
+        assert sum(read) == n + 11                     # of 12 tokens that are written, the last is not read
+        answer = chat(openai_client(url), messages=talk)
+    assert answer.choices[0].message.content == chat(client, messages=talk).choices[0].message.content
+    both = [len(chat_ids(served.tokenizer, messages, answer=False)) for messages in (CHAT, talk)]
+    assert both[1] - both[0] <= sum(read) - n - 11 - 11 < both[1]
+
+
+def test_a_text_that_shares_little_with_an_earlier_one_is_read_from_its_beginning():
+    caches, config = Caches(), tiny().model.config
+    for n, same in ((WORTH - 1, False), (WORTH, True)):
+        cache = caches.take(config, [7] * n, 5)
+        cache.reserve(torch.tensor([[7] * n]))
+        cache.advance()
+        caches.give_back(cache)
+        assert (caches.take(config, [7] * n + [8] * 9, 5) is cache) is same

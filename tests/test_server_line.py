@@ -49,6 +49,7 @@ def test_who_finds_the_line_full_is_told_when_to_come_again(busy):
         assert {first.getresponse().status, second.getresponse().status} == {200}
 
 
+@pytest.mark.slow
 def test_the_official_client_tries_again_by_itself(busy):
     url, line, go = busy
     with asking(url), asking(url):
@@ -76,6 +77,7 @@ def test_who_has_gone_frees_the_place(busy, stream):
     assert ask(url, "/v1/completions", BODY)[0] == 200
 
 
+@pytest.mark.slow
 def test_who_leaves_in_mid_stream_stops_the_writing():
     served, computed = tiny(window=True, max_tokens=10_000), []
     hidden = served.model.hidden
@@ -89,6 +91,7 @@ def test_who_leaves_in_mid_stream_stops_the_writing():
     assert 3 <= len(computed) < 1000
 
 
+@pytest.mark.slow
 def test_a_short_request_does_not_wait_for_the_end_of_a_long_one():
     served = tiny(window=True, max_tokens=10_000)
     with in_background(served, line=Line(at_once=2)) as url, asking(url, max_tokens=10_000, stream=True):
@@ -96,6 +99,7 @@ def test_a_short_request_does_not_wait_for_the_end_of_a_long_one():
         assert ask(url, "/v1/completions", BODY)[0] == 200
 
 
+@pytest.mark.slow
 def test_side_by_side_each_gets_what_it_would_get_alone():
     with in_background(tiny()) as url:
         bodies = [BODY | {"prompt": f"{k} moons", "temperature": 1.0, "seed": k, "max_tokens": 20} for k in range(8)]
@@ -154,6 +158,7 @@ def test_a_step_that_fails_is_told_to_who_asked_and_the_line_goes_on():
     assert asyncio.run(outcomes()) == [5]
 
 
+@pytest.mark.slow
 def test_a_connection_that_sends_nothing_is_no_burden(busy):
     url, _, go = busy
     host, port = urlsplit(url).netloc.split(":")

@@ -143,6 +143,7 @@ def test_a_model_without_a_template_says_how_to_ask_it():
     assert message.endswith("ask POST /v1/completions")
 
 
+@pytest.mark.slow
 def test_a_model_that_breaks_is_an_error_of_the_server_which_goes_on():
     served = tiny()
     served.model.final_norm.weight.data.fill_(float("nan"))
@@ -153,6 +154,7 @@ def test_a_model_that_breaks_is_an_error_of_the_server_which_goes_on():
         assert ask(url, "/v1/models")[0] == 200
 
 
+@pytest.mark.slow
 def test_the_official_client_tells_the_user_what_is_wrong(url):
     client = openai_client(url)
     import openai

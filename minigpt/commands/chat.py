@@ -27,7 +27,7 @@ HELP = "\n".join([*(f"  {name:<8} {text}" for name, text in COMMANDS.items()),
 
 def add_arguments(parser):
     """The flags of this command."""
-    add_model_flags(parser, "made for chat")
+    add_model_flags(parser)
     parser.add_argument("--system", metavar="TEXT", help="who the model is to be")
     parser.add_argument("--temperature", type=finite, default=0.2, metavar="FLOAT",
                         help="0 always takes the likeliest token, 1 draws as the model believes (default: %(default)s)")

@@ -1,8 +1,8 @@
 """Let a trained model write: it continues your prompt, token by token."""
-import shlex
 import sys
 
 from minigpt.commands.flags import checked
+from minigpt.commands.model import add_model_flags, load_model
 from minigpt.commands.yours import add_mine_flag, called_functions, load_functions
 from minigpt.config import LARGEST
 from minigpt.errors import InputError
@@ -13,13 +13,13 @@ PROBE = 2               # tokens that show which functions are called
 EXAMPLES = """\
 python -m minigpt generate --model runs/mine --prompt "Once upon a time"
 python -m minigpt generate --model runs/mine --prompt "Once" --temperature 0.5 --top-p 0.9 --seed 1 --n 3
-python -m minigpt generate --model runs/mine --stop "." --max-new-tokens 50 --quantize int8
+python -m minigpt generate --model smollm2 --prompt "The moon is" --stop "." --max-new-tokens 50 --quantize int8
 python -m minigpt generate --model runs/my-softmax --mine my/softmax.py --prompt Once"""
 
 
 def add_arguments(parser):
     """The flags of this command."""
-    parser.add_argument("--model", metavar="FOLDER", default="runs/mine", help="a run folder (default: %(default)s)")
+    add_model_flags(parser, "runs/mine")
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what to continue (default: a new text)")
     parser.add_argument("--max-new-tokens", type=int, default=200, metavar="INT", help="(default: %(default)s)")
     parser.add_argument("--temperature", type=float, default=0.8, metavar="FLOAT",
@@ -31,27 +31,16 @@ def add_arguments(parser):
     parser.add_argument("--stop", metavar="TEXT", help="end before this text")
     parser.add_argument("--n", type=int, default=1, metavar="INT", help="how many texts (default: %(default)s)")
     parser.add_argument("--window", action="store_true", help="of a prompt that is too long, use the end")
-    parser.add_argument("--quantize", choices=("bf16", "int8", "int4"), metavar="KIND",
-                        help="weights of fewer bits, which are read faster: bf16, int8 or int4 (default: float32)")
     add_mine_flag(parser, "write with")
-    parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
 
 
 def run(args) -> int:
     """Print what the model writes, as it writes it; the exit status."""
-    from minigpt.devices import choose_device  # this and others below load torch, which --help can do without
-    from minigpt.inference import prepare
-    from minigpt.runs import load_run
-    from minigpt.writing import write
+    from minigpt.writing import write  # this and others below load torch, which --help can do without
     options = _options(args)
     functions = load_functions(args.mine, _say)
-    model, tokenizer, config = load_run(args.model, choose_device(args.device))
-    if not model.config.causal:
-        raise InputError(f"{args.model} was trained to guess hidden tokens ({config.objective}): it reads both ways, "
-                         "and cannot write; train one that can with `train --objective causal`, or teach this one a "
-                         f"task: python -m minigpt finetune --from {shlex.quote(args.model)}")
-    if args.quantize or not functions:                 # packed layers would hide a `linear` of the user's
-        model = prepare(model, args.quantize or "float32")
+    packs = bool(args.quantize or not functions)       # packed layers would hide a `linear` of the user's
+    _, model, tokenizer = load_model(args, pack=packs)
     functions = _called(args, functions, model, tokenizer, options)
     for i in range(args.n):
         if args.n > 1:

@@ -1,17 +1,19 @@
 """The flags and the loading of a model that writes: published weights, or a run folder."""
+import difflib
 import pathlib
+import shlex
 
 from minigpt.commands.flags import checked
 from minigpt.config import LARGEST
 from minigpt.errors import InputError
 
-FORMS = ("float32", "bf16", "int8", "int4")
+FORMS = ("bf16", "int8", "int4")
 
 
-def add_model_flags(parser, does):
-    """Add --model and --device. does: what the command does with the model."""
-    parser.add_argument("--model", metavar="NAME", default="smollm2",
-                        help=f"published weights or a run folder, {does} (default: %(default)s)")
+def add_model_flags(parser, default="smollm2"):
+    """Add --model, --quantize and --device."""
+    parser.add_argument("--model", metavar="NAME", default=default,
+                        help="a run folder, or published weights: smollm2 (default: %(default)s)")
     parser.add_argument("--quantize", choices=FORMS, metavar="KIND",
                         help="weights of fewer bits, which are read faster: bf16, int8 or int4 (default: float32)")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda (default: cuda if there is one)")
@@ -27,24 +29,24 @@ def check_sampling(args):
         raise InputError(f"--seed {args.seed} must lie between 0 and {LARGEST}")
 
 
-def load_model(args):
-    """(name, model, tokenizer) of --model.
+def load_model(args, *, pack=True):
+    """(name, model, tokenizer) of --model, the weights in the form of --quantize, or as they are without `pack`.
 
     Raises InputError if there is no such model, or none that writes.
     """
     from minigpt import pretrained, runs  # these load torch, which --help can do without
     from minigpt.devices import choose_device
     from minigpt.inference import prepare
-    from minigpt.listing import suggest
-    device = choose_device(args.device)
+    device, name = choose_device(args.device), pathlib.Path(args.model).resolve().name
+    close = difflib.get_close_matches(args.model, pretrained.PUBLISHED, n=1)
     if args.model in pretrained.PUBLISHED:
-        name, (model, tokenizer) = args.model, pretrained.load(args.model, device)
-    elif pathlib.Path(args.model).exists():
-        name, (model, tokenizer, _) = pathlib.Path(args.model).resolve().name, runs.load_run(args.model, device)
+        model, tokenizer = pretrained.load(args.model, device)
+    elif close and not pathlib.Path(args.model).exists():
+        raise InputError(f"--model {args.model}: no such folder, and no published weights; did you mean {close[0]}?")
     else:
-        raise InputError(f"--model {args.model}: no such folder, and no published weights; "
-                         f"{suggest(args.model, pretrained.PUBLISHED)}")
+        model, tokenizer, _ = runs.load_run(args.model, device)
     if not model.config.causal:
-        raise InputError(f"--model {args.model} reads texts and cannot write them: each of its tokens sees the later "
-                         "ones; give a run of next-token training, or smollm2")
-    return name, prepare(model, args.quantize or "float32"), tokenizer
+        raise InputError(f"{args.model} was trained to guess hidden tokens: it reads both ways, and cannot write; "
+                         "train one that can with `train --objective causal`, or teach this one a task: python -m "
+                         f"minigpt finetune --from {shlex.quote(args.model)}")
+    return name, prepare(model, args.quantize or "float32") if pack else model, tokenizer

@@ -13,7 +13,7 @@ python -m minigpt serve --model runs/mine --window --max-tokens 500"""
 
 def add_arguments(parser):
     """The flags of this command."""
-    add_model_flags(parser, "to serve")
+    add_model_flags(parser)
     parser.add_argument("--host", default="127.0.0.1", metavar="NAME",
                         help="where to listen; the default answers this machine only (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, metavar="INT",

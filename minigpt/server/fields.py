@@ -44,6 +44,8 @@ class Fields(Strict):
     max_tokens: Count | None = None
     temperature: float = Field(1.0, ge=0, le=2)
     top_p: float = Field(1.0, gt=0, le=1)
+    top_k: Count | None = None                         # this and the next are not in OpenAI's API
+    repetition_penalty: float = Field(1.0, gt=0, le=2)
     n: int = Field(1, ge=1, le=8)
     stop: str | list[str] = []
     seed: int | None = Field(None, ge=0, lt=2**63)

@@ -2,6 +2,7 @@
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import threading
 
@@ -25,7 +26,8 @@ def bind(host, port):
         raise InputError(f"--host {host}: no such address; leave it out for this machine only") from error
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":                         # at once after a server that stopped; on Windows beside one
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         sock.listen(128)
     except OSError as error:

@@ -1,5 +1,6 @@
 """A model that is served: its name, its limits, and how a request becomes tokens and steps."""
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 import torch
@@ -12,8 +13,40 @@ from minigpt.swap import implementation, use
 from minigpt.writing import pieces, prompt_ids
 
 PART = 64               # tokens of a prompt that are read in one step, while others wait
-
+WORTH = 32              # tokens that a text must have in common with an earlier one, to go on with what was read of it
+SPARE = 1024            # tokens, room for the next turn
 TOO_LONG = {"param": "max_tokens", "code": "context_length_exceeded"}
+
+
+class Caches:
+    """What was read of the last texts: the next turn of a conversation need not read those before it again.
+
+    most: how many texts. Each takes memory for its tokens, 46 KB a token for SmolLM2.
+    """
+
+    def __init__(self, most=2):
+        self._kept = deque(maxlen=most)                # the oldest falls out
+
+    def take(self, config, prompt, limit):
+        """A KVCache with room for a prompt and `limit` tokens; the one that knows most of the prompt, or a new one."""
+        needed = min(config.context_length, len(prompt) + limit)
+        able = [cache for cache in self._kept if cache.capacity >= needed and shared(cache, prompt) >= WORTH]
+        if not able:
+            return KVCache(config, min(config.context_length, needed + SPARE))
+        best = max(able, key=lambda cache: shared(cache, prompt))
+        self._kept.remove(best)
+        return best
+
+    def give_back(self, cache):
+        """Keep a cache that nobody uses any more."""
+        self._kept.append(cache)
+
+
+def shared(cache, prompt):
+    """How many tokens a cache and a prompt have in common at their beginning."""
+    n = min(cache.length, len(prompt))
+    differs = torch.nonzero(cache.ids[0, :n].cpu() != torch.tensor(prompt[:n])) if n else ()
+    return int(differs[0]) if len(differs) else n
 
 
 @dataclass(frozen=True)
@@ -29,6 +62,7 @@ class Served:
     max_tokens: int = 1024
     window: bool = False
     created: int = field(default_factory=lambda: int(time.time()))
+    caches: Caches = field(default_factory=Caches)
 
     def card(self):
         """What /v1/models says of it; the fields that OpenAI's API does not have are for the page."""
@@ -72,23 +106,27 @@ class Served:
 
     def steps(self, prompts, fields, limit):
         """(number of the choice, piece of its text) of one choice after the other, and None for other work done."""
-        for k in range(len(prompts) * fields.n):
-            prompt, nth = prompts[k // fields.n], k % fields.n
-            if nth == 0:
-                cache = KVCache(self.model.config, min(self.context_length, len(prompt) + limit))
-                yield from self._read(prompt, cache)
-            for piece in pieces(self.model, self.tokenizer, prompt, max_new_tokens=limit, stop=fields.stop,
-                                temperature=fields.temperature, top_p=fields.top_p, window=self.window, cache=cache,
-                                alternatives=fields.alternatives,
-                                seed=None if fields.seed is None else (fields.seed + nth) % 2**63):
-                yield k, piece
+        options = {"max_new_tokens": limit, "temperature": fields.temperature, "top_p": fields.top_p,
+                   "top_k": fields.top_k, "repetition_penalty": fields.repetition_penalty, "stop": fields.stop,
+                   "window": self.window, "alternatives": fields.alternatives}
+        for i, prompt in enumerate(prompts):
+            cache = self.caches.take(self.model.config, prompt, limit)
+            yield from self._read(prompt, cache)
+            for nth in range(fields.n):
+                seed = None if fields.seed is None else (fields.seed + nth) % 2**63
+                for piece in pieces(self.model, self.tokenizer, prompt, seed=seed, cache=cache, **options):
+                    yield i * fields.n + nth, piece
+            self.caches.give_back(cache)
 
     def _read(self, prompt, cache):
         """Read all of a prompt but its last token into the cache, a part in each step."""
-        for at in range(0, len(prompt) - 1 if len(prompt) <= self.context_length else 0, PART):
-            ids = torch.tensor([prompt[at:min(at + PART, len(prompt) - 1)]], device=device_of(self.model))
+        if len(prompt) > self.context_length:
+            return
+        ids = torch.tensor([prompt[:-1]], device=device_of(self.model))           # (1,T)
+        cache.keep(torch.tensor(prompt, device=ids.device))
+        while cache.length < ids.shape[1]:
             with torch.no_grad(), use(**implementation("fused")):
-                self.model.hidden(ids, cache=cache)
+                self.model.hidden(ids[:, cache.length:cache.length + PART], cache=cache)
             yield None
 
     def _ids(self, prompt):
