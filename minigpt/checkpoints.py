@@ -61,7 +61,7 @@ def read(folder, name, way_out=WAY_OUT):
 def pack(tensors, marks):
     """Tensors, {name: tensor}, as the bytes of a safetensors file with marks, {name: str}, and their own hash."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(tensors, marks | {"sha256": _hash(tensors)})
+    return save(tensors, marks | {"sha256": hash_of(tensors)})
 
 
 def unpack(data, path):
@@ -74,7 +74,7 @@ def unpack(data, path):
         marks = json.loads(data[8:8 + int.from_bytes(data[:8], "little")]).get("__metadata__", {})
     except SafetensorError as error:
         raise InputError(f"{path} is damaged or cut off ({error}); {WAY_OUT}") from error
-    if marks.get("sha256") != _hash(tensors):
+    if marks.get("sha256") != hash_of(tensors):
         raise InputError(f"{path} was changed after it was written, or we did not write it; {WAY_OUT}")
     return tensors, marks
 
@@ -87,7 +87,8 @@ def write_durably(path, data):
         os.fsync(file.fileno())
 
 
-def _hash(tensors):
+def hash_of(tensors):
+    """The SHA-256 of tensors, {name: tensor}: names, types, shapes and numbers."""
     sha256 = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name]

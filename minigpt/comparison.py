@@ -9,7 +9,8 @@ from dataclasses import replace
 from minigpt.checkpoints import read, write_durably
 from minigpt.errors import InputError
 from minigpt.pictures import ORANGE, YELLOW, loss_curve, save
-from minigpt.runs import CONFIG, CURVE, OURS, read_records
+from minigpt.run_files import CONFIG, CURVE, read_records
+from minigpt.runs import OURS
 
 
 def kept_ours(job):

@@ -1,23 +1,31 @@
 """The run folder: what a run is, what it has learned, and how to take it up again after anything."""
-import contextlib
 import errno
-import hashlib
 import json
 import os
 import pathlib
 import shlex
-import tempfile
 from dataclasses import asdict, dataclass, field
 
-from minigpt.checkpoints import DONE, WAY_OUT, commit, finish_moving, pack, read, unpack, write_durably
+from minigpt.checkpoints import DONE, commit, finish_moving, pack, read
 from minigpt.classifier import without_head
-from minigpt.config import TrainConfig, TransformerConfig, from_dict
+from minigpt.config import TrainConfig, TransformerConfig
 from minigpt.errors import InputError
-from minigpt.tokenizer import load_tokenizer
+from minigpt.run_files import (
+    CONFIG,
+    CURVE,
+    METRICS,
+    MODEL,
+    STATE,
+    TOKENIZER,
+    last_checkpoint,
+    parse_config,
+    read_tensors,
+    read_tokenizer,
+    scratch_file,
+    sha256,
+)
 from minigpt.transformer import Transformer
 
-CONFIG, MODEL, STATE = "config.json", "model.safetensors", "state.safetensors"
-TOKENIZER, METRICS, CURVE = "tokenizer.json", "metrics.jsonl", "curve.png"
 OURS = "ours.jsonl"     # metrics of our functions, beside those of a run with the user's
 
 
@@ -51,9 +59,13 @@ class Run:
 
         Raises InputError if it cannot be written; the one before is then still there.
         """
-        marks, (model, head) = {"step": str(step), "run": self.identity}, without_head(weights)
-        parts = ((MODEL, model), (STATE, state | head))
-        files = {name: pack(tensors, marks | {"file": name}) for name, tensors in parts}
+        model, head = without_head(weights)
+        self.write(step, model, state | head)
+
+    def write(self, step, model, state):
+        """Write a checkpoint of two files: the tensors of model.safetensors and those of state.safetensors."""
+        marks = {"step": str(step), "run": self.identity}
+        files = {name: pack(tensors, marks | {"file": name}) for name, tensors in ((MODEL, model), (STATE, state))}
         try:
             commit(self.folder, self._unsaved | files)
         except OSError as error:
@@ -94,14 +106,17 @@ def refuse_other_run(folder, way_out="go on with it by --resume, replace it by -
         raise InputError(f"--out {folder} holds another run; {way_out}")
 
 
-def begin_run(folder, config, tokenizer):
-    """A Run in a new folder, or in the place of another run, which stays until the first `save`."""
-    with _scratch_file(TOKENIZER) as path:
+def begin_run(folder, config, tokenizer, kind=Run):
+    """A Run in a new folder, or in the place of another run, which stays until the first `save`.
+
+    config: a RunConfig, or what a run of another kind has.
+    """
+    with scratch_file(TOKENIZER) as path:
         tokenizer.save(path)
         vocabulary = path.read_bytes()
-    values = asdict(config) | {"tokenizer_sha256": _sha256(vocabulary)}
+    values = asdict(config) | {"tokenizer_sha256": sha256(vocabulary)}
     content = json.dumps(values, indent=2).encode()
-    return Run(folder, _sha256(content), unsaved={CONFIG: content, TOKENIZER: vocabulary, METRICS: b""})
+    return kind(folder, sha256(content), unsaved={CONFIG: content, TOKENIZER: vocabulary, METRICS: b""})
 
 
 def resume_run(folder):
@@ -112,14 +127,8 @@ def resume_run(folder):
     folder = pathlib.Path(folder)
     finish_moving(folder)
     model, tokenizer, config = load_run(folder)
-    identity = _sha256(read(folder, CONFIG))
-    (_, model_step), (state, step) = (_tensors(folder, name, identity) for name in (MODEL, STATE))
-    if model_step != step:
-        raise InputError(f"{folder / MODEL} is of step {model_step} and {folder / STATE} of step {step}; {WAY_OUT}")
-    records = read_records(folder / METRICS, step)
-    lines = "".join(json.dumps(record) + "\n" for record in records)
-    write_durably(folder / f"part.{METRICS}", lines.encode())
-    os.replace(folder / f"part.{METRICS}", folder / METRICS)
+    identity = sha256(read(folder, CONFIG))
+    step, _, state, records = last_checkpoint(folder, identity)
     return Run(folder, identity, step), model, tokenizer, config, state, records
 
 
@@ -130,71 +139,8 @@ def load_run(folder, device="cpu"):
     """
     folder = pathlib.Path(folder)
     content = read(folder, CONFIG, f"`python -m minigpt train --out {shlex.quote(str(folder))}` makes one")
-    config, vocabulary_sha256 = _config(folder / CONFIG, content)
-    weights, _ = _tensors(folder, MODEL, _sha256(content))
+    config, vocabulary_sha256 = parse_config(RunConfig, folder / CONFIG, content)
+    weights, _ = read_tensors(folder, MODEL, sha256(content))
     model = Transformer(config.model)
     model.load_state_dict(weights)
-    vocabulary = read(folder, TOKENIZER)
-    if _sha256(vocabulary) != vocabulary_sha256:
-        raise InputError(f"{folder / TOKENIZER} is not the tokenizer that this model was trained with; {WAY_OUT}")
-    with _scratch_file(TOKENIZER) as path:
-        path.write_bytes(vocabulary)
-        return model.eval().to(device), load_tokenizer(path), config
-
-
-def read_records(path, step):
-    """The records of a metrics.jsonl up to a step; a last line that was cut off is left out.
-
-    Raises InputError if any other line is not a record.
-    """
-    records, lines = [], path.read_bytes().splitlines() if path.exists() else []
-    for number, line in enumerate(lines, 1):
-        record = _record(line)
-        if record is None and number < len(lines):
-            raise InputError(f"{path}, line {number} is not what a run writes; restore it from a copy, or delete the "
-                             "file: only the curve needs it")
-        if record is None or record["step"] > step:
-            break
-        records.append(record)
-    return records
-
-
-def _record(line):
-    """The record in a line of a metrics.jsonl, or None."""
-    with contextlib.suppress(KeyError, RecursionError, TypeError, ValueError):
-        record = json.loads(line)
-        numbers = [record[name] for name in ("seconds", "train_loss", "val_loss", "tokens_per_second")]
-        if isinstance(record["step"], int) and all(isinstance(n, float | None) for n in numbers):
-            return record
-    return None
-
-
-def _config(path, content):
-    """(RunConfig, hash of the tokenizer) from the bytes of a config.json."""
-    try:
-        values = json.loads(content)
-        vocabulary_sha256 = values.pop("tokenizer_sha256")
-        parts = {"model": from_dict(TransformerConfig, values["model"]),
-                 "train": from_dict(TrainConfig, values["train"]), "mine": tuple(values["mine"])}
-        return RunConfig(**values | parts), vocabulary_sha256
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}); {WAY_OUT}") from error
-
-
-def _tensors(folder, name, identity):
-    """(tensors, step) of a file of the run with that identity."""
-    tensors, marks = unpack(read(folder, name), folder / name)
-    if (marks.get("run"), marks.get("file")) != (identity, name):
-        raise InputError(f"{folder / name} does not belong to {folder / CONFIG}: one of them is of another run or "
-                         f"was changed; {WAY_OUT}")
-    return tensors, int(marks["step"])
-
-
-@contextlib.contextmanager
-def _scratch_file(name):
-    with tempfile.TemporaryDirectory() as folder:
-        yield pathlib.Path(folder) / name
-
-
-def _sha256(data):
-    return hashlib.sha256(data).hexdigest()
+    return model.eval().to(device), read_tokenizer(folder, vocabulary_sha256), config

@@ -33,7 +33,8 @@ class Result:
 
 
 def train(model, objective, batches, config, *, validation=(), implementation="fused", compile=False, run=None,
-          state=None, records=(), log=None, sample=None, sample_at=(0.0, 0.1, 0.4, 1.0), progress=True):
+          state=None, records=(), log=None, sample=None, sample_at=(0.0, 0.1, 0.4, 1.0), stopping=None,
+          progress=True):
     """Train a model in place until its steps are done or Ctrl-C is pressed; leaves it in eval mode.
 
     objective: (model, batch) -> (mean loss in nats, number of targets), such as minigpt.evaluation.next_token.
@@ -41,6 +42,7 @@ def train(model, objective, batches, config, *, validation=(), implementation="f
     run: a minigpt.runs.Run, kept up to date. state, records: what `resume_run` gave, to go on from there.
     compile: with PyTorch's compiler; the first step then takes half a minute. log: called with every new record.
     sample: called as sample(model, step) when these shares of the run are done.
+    stopping: an EarlyStopping, which sees every record and may end the training; its best weights are left to it.
     Returns a Result. The same arguments give the same weights, on one machine with one number of threads.
     Raises Diverged, an InputError, when the loss is no longer a number.
     """
@@ -48,7 +50,7 @@ def train(model, objective, batches, config, *, validation=(), implementation="f
     moments = {round(share * config.steps) for share in sample_at} if sample else ()
     with use(**functions_of(implementation)), own_generators(model, config.seed), ctrl_c() as pressed:
         learner = Learner(model, compiled(objective) if compile else objective, batches, config)
-        books = Books(learner, validation, run, records, state, log)
+        books = Books(learner, validation, run, records, state, log, stopping)
         with tqdm(total=config.steps, initial=books.learner.step, unit="step",
                   disable=None if progress else True) as bar:
             for step in books.steps():
@@ -92,8 +94,9 @@ def fix_steps(model, objective, batches, config, implementation="fused"):
 class Books:
     """What is written down while a learner learns: time, records, checkpoints."""
 
-    def __init__(self, learner, validation=(), run=None, records=(), state=None, log=None):
+    def __init__(self, learner, validation=(), run=None, records=(), state=None, log=None, stopping=None):
         self.learner, self.validation, self.run, self.records, self.log = learner, validation, run, list(records), log
+        self.stopping = stopping
         self.seconds = self.saved_at = 0.0             # of training; the same at the last checkpoint
         self.nats, self.targets, self.page_seconds = 0.0, 0, 0.0   # since the last record
         self._drawn = len(self.records)
@@ -101,6 +104,8 @@ class Books:
             learner.load_state(state)
             self.seconds, self.nats, targets, self.page_seconds = state["books"].tolist()
             self.saved_at, self.targets = self.seconds, int(targets)
+            if stopping:
+                stopping.load_state(state)
 
     def steps(self):
         """Take the steps that are left, write down what is due, and give the number of steps done so far."""
@@ -110,7 +115,7 @@ class Books:
         if not self.records:
             self._record(evaluate(learner.model, learner.objective, learner.batches(learner.step))[0], None)
         yield learner.step
-        while learner.step < config.steps:
+        while learner.step < config.steps and not (self.stopping and self.stopping.stopped):
             self._take_step()
             if learner.step % config.evaluate_every == 0 or learner.step == config.steps:
                 self._record(self.nats / max(self.targets, 1), self._speed())
@@ -128,7 +133,8 @@ class Books:
             first = learner.batches(learner.step)[:1]
             learner.require_finite(evaluate(learner.model, learner.objective, first)[0], "loss")
         books = torch.tensor([self.seconds, self.nats, self.targets, self.page_seconds], dtype=torch.float64)
-        self.run.save(learner.step, learner.model.state_dict(), learner.state() | {"books": books})
+        state = learner.state() | {"books": books} | (self.stopping.state() if self.stopping else {})
+        self.run.save(learner.step, learner.model.state_dict(), state)
         self.saved_at = self.seconds
         if len(self.records) > self._drawn:
             with self._naming_the_last_checkpoint():
@@ -140,8 +146,9 @@ class Books:
         last = self.records[-1]
         loss = self.nats / self.targets if self.targets else last["train_loss"]
         speed = self._speed() if self.targets else last["tokens_per_second"]
+        unit = getattr(self.learner.objective, "unit", "tokens")
         judged = [] if last["val_loss"] is None else [f"validation {last['val_loss']:.3f}"]
-        return ", ".join([f"loss {loss:.3f}", *judged, *([f"{speed:,.0f} tokens/s"] if speed else [])])
+        return ", ".join([f"loss {loss:.3f}", *judged, *([f"{speed:,.0f} {unit}/s"] if speed else [])])
 
     def _speed(self):
         """Tokens read per second since the last record."""
@@ -163,6 +170,8 @@ class Books:
                              "val_loss": val_loss, "tokens_per_second": tokens_per_second})
         for log in filter(None, (self.run and self.run.log, self.log)):
             log(self.records[-1])
+        if self.stopping:
+            self.stopping.see(self.records[-1], learner.model)
 
     @contextmanager
     def _naming_the_last_checkpoint(self):

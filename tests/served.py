@@ -1,15 +1,13 @@
 """A small model behind a real server on this machine, and clients, that the tests of the server share."""
 import contextlib
 import http.client
-import importlib
 import json
-import os
 import re
 import threading
 from urllib.parse import urlsplit
 
-import pytest
 import torch
+from judges import needed
 
 from minigpt.config import TrainConfig, TransformerConfig
 from minigpt.runs import RunConfig, begin_run
@@ -76,13 +74,6 @@ def held(served):
     finally:
         del served.model.hidden
         go.release(10**6)
-
-
-def needed(name):
-    """A package that tests may be skipped without, unless everything was to run."""
-    if os.environ.get("MINIGPT_REQUIRE_DATA") == "1":
-        return importlib.import_module(name)
-    return pytest.importorskip(name)
 
 
 def openai_client(url, **options):

@@ -1,6 +1,7 @@
 """`bench decode` times what it says, and both libraries choose the same tokens."""
 import pytest
 import torch
+from judges import needed
 
 from minigpt.benchmarks.decode import PLAIN, agreement, in_transformers, measure, ours, run, theirs
 from minigpt.benchmarks.machine import memory_bandwidth
@@ -71,7 +72,7 @@ def test_texts_agree_up_to_the_first_token_that_differs():
 @pytest.mark.slow
 @pytest.mark.parametrize("tied", [True, False])
 def test_the_transformers_library_computes_the_same_and_writes_the_same(tied):
-    pytest.importorskip("transformers")
+    needed("transformers")
     model = new_model(tied_embeddings=tied)
     with torch.no_grad():
         torch.testing.assert_close(in_transformers(model)(IDS).logits, model(IDS), rtol=1e-4, atol=1e-4)
@@ -83,7 +84,7 @@ def test_the_transformers_library_computes_the_same_and_writes_the_same(tied):
 @pytest.mark.slow
 @pytest.mark.download
 def test_float32_writes_what_the_transformers_library_writes(require_data):
-    pytest.importorskip("transformers")
+    needed("transformers")
     try:
         model, tokenizer = load("smollm2")
     except InputError as error:

@@ -3,7 +3,8 @@ import pathlib
 import re
 
 import pytest
-from served import NAME, ask, held, needed, tiny
+from judges import needed
+from served import NAME, ask, held, tiny
 
 from minigpt.server.running import in_background
 

@@ -16,7 +16,8 @@ from tiny import LETTERS, learn, numbered, poisoned, record, resumed, same, star
 from minigpt.errors import InputError
 from minigpt.evaluation import next_token
 from minigpt.learner import Diverged
-from minigpt.runs import RunConfig, load_run, read_records, refuse_other_run, resume_run
+from minigpt.run_files import read_records
+from minigpt.runs import RunConfig, load_run, refuse_other_run, resume_run
 
 ROOT = pathlib.Path(__file__).parents[1]
 

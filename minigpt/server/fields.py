@@ -128,9 +128,12 @@ class ChatFields(Fields):
         return (self.top_logprobs or 0) if self.logprobs else None
 
 
-def complaint(error, known):
-    """(message, name of the field) of the first thing that is wrong. error: of pydantic's errors(). known: fields."""
-    place = [str(part) for part in error["loc"] if part != "body"]
+def complaint(errors, known):
+    """(message, name of the field) of the first thing that is wrong. errors: as pydantic lists them. known: fields."""
+    error, where = errors[0], errors[0]["loc"][:-1]
+    if error["loc"][-1:] == ("str",):                  # it may be a text, or a list: what is wrong with the list?
+        error = max((e for e in errors if e["loc"][:len(where)] == where), key=lambda e: len(e["loc"]))
+    place = [str(part) for part in error["loc"] if part not in ("body", "str", "list[TextPart]")]
     name, value = ".".join(place), json.dumps(error.get("input"), ensure_ascii=False, default=str)
     shown = value if len(value) <= 60 else value[:57] + "..."
     if error["type"] == "json_invalid":

@@ -34,7 +34,7 @@ def refusal_of(error, path=""):
         return error
     if isinstance(error, RequestValidationError):
         known = (ChatFields if path.endswith("/chat/completions") else CompletionFields).model_fields
-        message, param = complaint(error.errors()[0], known)
+        message, param = complaint(error.errors(), known)
         return Refusal(400, message, param=param)
     if isinstance(error, InputError):
         return Refusal(400, str(error))
