@@ -13,6 +13,7 @@ from served import asking as send
 
 from minigpt.server.line import Full, Line, Stopped
 from minigpt.server.running import in_background
+from minigpt.transformer import Transformer
 
 BODY = {"model": NAME, "prompt": "a", "max_tokens": 8, "temperature": 0}
 
@@ -97,6 +98,24 @@ def test_a_short_request_does_not_wait_for_the_end_of_a_long_one():
     with in_background(served, line=Line(at_once=2)) as url, asking(url, max_tokens=10_000, stream=True):
         assert ask(url, "/v1/completions", BODY)[0] == 200
         assert ask(url, "/v1/completions", BODY)[0] == 200
+
+
+def test_a_long_prompt_is_read_in_parts_and_others_have_their_turn_between_them(monkeypatch):
+    served, line, read, hidden = tiny(), Line(at_once=2), [], Transformer.hidden
+    prompts = [[k] * 100 for k in (7, 8)]
+    with in_background(served) as url:
+        whole = [ask(url, "/v1/completions", BODY | {"prompt": prompt})[2]["choices"] for prompt in prompts]
+    monkeypatch.setattr("minigpt.server.served.PART", 10)
+    monkeypatch.setattr(Transformer, "hidden", lambda model, ids, **options: read.append((int(ids[0, 0]), ids.shape[1]))
+                        or hidden(model, ids, **options))
+    served = tiny()
+    with held(served) as go, in_background(served, line=line) as url, ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(ask, url, "/v1/completions", BODY | {"prompt": prompt}) for prompt in prompts]
+        until(lambda: len(line) == 2)
+        go.release(1000)
+        assert [done.result()[2]["choices"] for done in both] == whole
+    assert sorted(n for _, n in read) == [1] * 16 + [9] * 2 + [10] * 18
+    assert {k for k, _ in read[:3]} == {k for k, _ in read[17:20]} == {7, 8}
 
 
 @pytest.mark.slow
