@@ -9,7 +9,7 @@ from minigpt.server.running import in_background
 
 @pytest.fixture(scope="module")
 def url():
-    with in_background(tiny(), body_bytes=20_000, seconds=0.5) as url:
+    with in_background(tiny(), body_bytes=20_000) as url:
         yield url
 
 
@@ -34,8 +34,9 @@ def test_a_body_that_is_too_large(url, headers):
     assert error["message"].startswith("the body is larger than 20,000 bytes; send a shorter text")
 
 
-def test_a_body_that_does_not_come(url):
-    status, error = refused(url, b"{", headers={"Content-Length": "100"})
+def test_a_body_that_does_not_come():
+    with in_background(tiny(), seconds=0.5) as url:
+        status, error = refused(url, b"{", headers={"Content-Length": "100"})
     assert (status, error["message"]) == (408, "the body did not come within 0.5 seconds; send it again")
 
 

@@ -7,7 +7,7 @@ from minigpt.server.running import in_background
 
 @pytest.fixture(scope="module")
 def url():
-    with in_background(tiny(), body_bytes=20_000, seconds=0.5) as url:
+    with in_background(tiny(), body_bytes=20_000) as url:
         yield url
 
 
