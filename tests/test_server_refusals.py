@@ -61,6 +61,7 @@ def test_a_field_that_resembles_none_is_refused_with_the_known_ones(url):
     ({"prompt": 3}, "prompt=3: give a text, a list of token ids, or a list of at most 8 of either"),
     ({"prompt": []}, "prompt=[]: give a text"),
     ({"prompt": ["a"] * 9}, 'prompt=["a", "a", "a", "a", "a", "a", "a", "a", "a"]: give a text'),
+    ({"prompt": ["a", "b", "c"], "n": 3}, "3 prompts with n=3 are 9 texts; ask for at most 8 at once"),
     ({"prompt": [1, "a"]}, 'prompt=[1, "a"]'),
     ({"prompt": [-1]}, "the prompt has ids from -1 to -1, but the model's tokens are 0 to "),
     ({"prompt": [5, 10**30]}, f"the prompt has ids from 5 to {10**30}, but the model's tokens are 0 to "),

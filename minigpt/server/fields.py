@@ -81,6 +81,13 @@ class CompletionFields(Fields):
             raise ValueError("give a text, a list of token ids, or a list of at most 8 of either")
         return prompts
 
+    @model_validator(mode="after")
+    def _not_too_many(self):
+        if len(self.prompt) * self.n > 8:
+            raise ValueError(f"{len(self.prompt)} prompts with n={self.n} are {len(self.prompt) * self.n} texts; ask "
+                             "for at most 8 at once")
+        return self
+
     @property
     def alternatives(self):
         """Of each token, how many to tell the probability of; None for nothing about probabilities."""
