@@ -61,7 +61,7 @@ def test_a_prompt_may_be_ids_or_several_and_an_empty_one_begins_a_text(client, s
     several = complete(client, prompt=[PROMPT, "far", ids], n=1)
     assert [choice.text for choice in several.choices] == [greedy(served), greedy(served, "far"), greedy(served)]
     assert [choice.index for choice in several.choices] == [0, 1, 2]
-    assert text_of(complete(client, prompt="")) == greedy(served, "")
+    assert text_of(complete(client, prompt="")) == text_of(complete(client, prompt=None)) == greedy(served, "")
 
 
 def test_a_special_token_that_a_prompt_spells_is_plain_text(client, served):

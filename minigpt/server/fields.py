@@ -70,7 +70,7 @@ class Fields(Strict):
 class CompletionFields(Fields):
     """POST /v1/completions. prompts: texts or lists of token ids."""
     default_tokens: ClassVar = 16                      # as with OpenAI
-    prompt: Any = ""
+    prompt: Any = [""]                                 # the beginning of a text
     logprobs: int | None = Field(None, ge=0, le=20)
 
     @field_validator("prompt")
