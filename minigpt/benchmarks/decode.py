@@ -3,9 +3,15 @@
 One text, always the likeliest token, a KV cache. To write a token every weight is read once, so that no form can be
 quicker than the memory's bytes per second divided by the form's bytes per token. If the transformers library is
 installed, it writes with the same weights in the same run; in float32 both must choose the same tokens.
+
+A token is some hundred small products, after each of which PyTorch's threads wait for the next. minigpt lets waiting
+threads sleep (see minigpt/__init__.py), which costs half the speed here, and saves ten times as much where another
+program needs the cores. On Linux `bench decode` lets them spin for a moment first, GOMP_SPINCOUNT=5000, for all that
+it measures; set the same for `generate` or `chat` on a machine that has nothing else to do.
 """
 import importlib.util
 import itertools
+import os
 import statistics
 import time
 from collections import namedtuple
@@ -126,8 +132,9 @@ def in_transformers(model):
 def table(speeds, bandwidth, n_prompt, n_tokens):
     """The measurement as lines of text."""
     base = LIBRARY if LIBRARY in speeds else PLAIN
-    lines = [f"{torch.get_num_threads()} threads; memory is read at {bandwidth / 1e9:.1f} GB/s; {n_tokens} tokens "
-             f"after a prompt of {n_prompt}",
+    waiting = os.environ.get("GOMP_SPINCOUNT", "0, they sleep")
+    lines = [f"{torch.get_num_threads()} threads (spins while they wait: {waiting}); memory is read at "
+             f"{bandwidth / 1e9:.1f} GB/s; {n_tokens} tokens after a prompt of {n_prompt}",
              f"{'':<22} {'MB a token':>10} {'tokens/s':>9} {'memory allows':>14} {'reached':>8} {'ratio':>6} "
              f"{'prompt tokens/s':>16}"]
     for name, s in speeds.items():

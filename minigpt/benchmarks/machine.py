@@ -21,7 +21,7 @@ def matmul_peak(size=1024, rounds=15, dtype=torch.float32, device="cpu"):
     return 2 * size**3 / statistics.median(times[2:])
 
 
-def memory_bandwidth(n_bytes=2**28, rounds=9):
+def memory_bandwidth(n_bytes=2**29, rounds=9):
     """Measured speed of reading memory from end to end, in bytes per second (the median of rounds).
 
     n_bytes: more than the processor's caches hold.
