@@ -69,7 +69,11 @@ class Tokenizer:
     @classmethod
     def load(cls, path):
         """Read a tokenizer.json. Raises InputError unless it is exactly what such a tokenizer saves."""
-        document = read_document(path)
+        return cls.from_document(read_document(path), path)
+
+    @classmethod
+    def from_document(cls, document, path):
+        """The same from what a tokenizer.json holds; path: where that was, for the message."""
         if decoder_type(document) != cls._decoder:
             raise InputError(f"{path} is no {cls.__name__}: its decoder is {decoder_type(document)}, not "
                              f"{cls._decoder}; load it with the tokenizer that saved it")

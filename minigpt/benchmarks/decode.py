@@ -24,6 +24,7 @@ from minigpt.inference import bytes_per_token, prepare
 from minigpt.kv_cache import KVCache
 from minigpt.packed import FORMS
 from minigpt.pretrained import load
+from minigpt.pretrained.export import llama_tensors, llama_values
 from minigpt.swap import implementation, use
 
 PROMPT = ("A language model reads a text and says how likely each token is to come next. To write, it chooses one of "
@@ -106,24 +107,10 @@ def theirs(model):
 def in_transformers(model):
     """A model of Llama's architecture as the transformers library's, with the same weights, which both share."""
     import transformers  # a judge: not among what minigpt needs
-    c = model.config
-    config = transformers.LlamaConfig(
-        vocab_size=c.vocab_size, hidden_size=c.d_model, intermediate_size=c.d_ff, num_hidden_layers=c.n_layer,
-        num_attention_heads=c.n_head, num_key_value_heads=c.n_kv_head, max_position_embeddings=c.context_length,
-        rms_norm_eps=c.norm_eps, tie_word_embeddings=c.tied_embeddings, bos_token_id=None, eos_token_id=None,
-        rope_parameters={"rope_type": "default", "rope_theta": c.rope_theta})
-    names = {"token_embedding": "model.embed_tokens", "final_norm": "model.norm", "blocks": "model.layers",
-             "attention_norm": "input_layernorm", "feed_forward_norm": "post_attention_layernorm",
-             "attention": "self_attn", "query": "q_proj", "key": "k_proj", "value": "v_proj", "feed_forward": "mlp",
-             "gate": "gate_proj", "up": "up_proj", "down": "down_proj"}
-    state = {}
-    for name, tensor in model.state_dict().items():
-        parts = [names.get(part, part) for part in name.split(".")]
-        key = ".".join("o_proj" if part == "output" and len(parts) > 2 else part for part in parts)
-        state[key.replace("output.", "lm_head.")] = tensor
+    config = transformers.LlamaConfig(**llama_values(model.config), bos_token_id=None, eos_token_id=None)
     with torch.device("meta"):
         library = transformers.LlamaForCausalLM(config)
-    library.load_state_dict(state, assign=True, strict=False)
+    library.load_state_dict(llama_tensors(model), assign=True, strict=False)
     library.tie_weights()
     library.model.rotary_emb = type(library.model.rotary_emb)(config=config)      # its angles are no weights
     return library.eval()

@@ -57,6 +57,19 @@ class GgufFile:
         return BLOCKS[kind](data.reshape(*shape[:-1], -1))
 
 
+def read_gguf(path):
+    """The GgufFile at a path. Raises InputError if it cannot be read, or is none."""
+    if not path.is_file():
+        raise InputError(f"{path} is no file, and no folder with weights either")
+    try:
+        data = bytearray(path.stat().st_size)
+        with open(path, "rb") as file:
+            del data[file.readinto(data):]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return GgufFile(data, str(path))
+
+
 def _stored(data, file, start, name, shape, kind, offset):
     kind = KINDS.get(kind, f"number {kind}")
     if kind not in BLOCKS and kind not in FLOATS:

@@ -32,11 +32,11 @@ def from_gguf(file, name):
 
     Raises InputError for another architecture or tokenizer, and for tensors that do not fit together.
     """
-    config = gguf_config(file, name)
-    ours = {_renamed(theirs, name): theirs for theirs in file.tensors}
+    config, tokenizer = gguf_config(file, name), gguf_tokenizer(file, name)
+    require_vocabulary(config, tokenizer, name)
+    ours = {our_name(theirs, GGUF_NAMES, name): theirs for theirs in file.tensors}
     shapes = {key: file.tensors[theirs].shape for key, theirs in ours.items()}
-    return assembled(config, shapes, lambda key: _in_our_order(key, file.tensor(ours[key]), config), name), \
-        gguf_tokenizer(file, name)
+    return assembled(config, shapes, lambda key: _in_our_order(key, file.tensor(ours[key]), config), name), tokenizer
 
 
 def gguf_config(file, name):
@@ -46,10 +46,7 @@ def gguf_config(file, name):
         raise InputError(f"{name} holds the architecture {architecture!r}; of GGUF files we read 'llama'")
 
     def value(key, kind=int, default=None):
-        found = file.metadata.get(f"llama.{key}", default)
-        if type(found) is not kind or not 0 < found < 2**31:
-            raise InputError(f"{name}: llama.{key} is {found!r}; it must be a positive {kind.__name__}")
-        return found
+        return positive(file.metadata.get(f"llama.{key}", default), kind, f"{name}: llama.{key}")
     n_head = value("attention.head_count")
     refuse_scaling(file.metadata.get("llama.rope.scaling.type", "none"), name)
     if value("expert_count", default=1) > 1:
@@ -64,6 +61,15 @@ def gguf_config(file, name):
             raise InputError(f"{name}: llama.{key} is {value(key)}, where a head has {config.d_head} features: that is "
                              "another architecture")
     return config
+
+
+def positive(found, kind, what):
+    """A value of a stranger's configuration. Raises InputError unless it is a positive int or float, as `kind` says."""
+    if type(found) is int and kind is float and found < 2**31:
+        found = float(found)
+    if type(found) is not kind or not 0 < found < 2**31:
+        raise InputError(f"{what} is {found!r:.80}; it must be a positive {kind.__name__}")
+    return found
 
 
 def llama_config(values, name):
@@ -89,8 +95,11 @@ def assembled(config, shapes, tensor, name):
     """
     if config.n_layer * 9 > len(shapes):               # before anything is made of that many layers
         raise InputError(f"{name}: {config.n_layer} layers, but only {len(shapes)} tensors; some are missing")
-    with torch.device("meta"):
-        model = Transformer(config)
+    try:
+        with torch.device("meta"):
+            model = Transformer(config)
+    except RuntimeError as error:                      # sizes whose product no tensor can have
+        raise InputError(f"{name}: sizes that no model has ({error})") from error
     expected = {key: tuple(p.shape) for key, p in model.state_dict().items()}
     if wrong := sorted(expected.keys() ^ shapes.keys()):
         why = "is missing" if wrong[0] in expected else "has no place in our Transformer"
@@ -121,17 +130,28 @@ def gguf_tokenizer(file, name):
         raise InputError(f"{name}: its tokenizer is damaged or not of a kind we know: {error}") from error
 
 
+def our_name(theirs, names, name):
+    """Our name of a stranger's tensor. names: {theirs: ours}, without ".weight" and with {} for the block's number.
+
+    Raises InputError for a tensor that is not among them.
+    """
+    for pattern, ours in names.items():
+        if match := re.fullmatch(re.escape(f"{pattern}.weight").replace(r"\{\}", r"(\d{1,4})"), theirs):
+            return f"{ours.format(*match.groups())}.weight"
+    raise InputError(f"{name} holds {theirs}, for which our Transformer has no place")
+
+
+def require_vocabulary(config, tokenizer, name):
+    """Raise InputError if a tokenizer has tokens that the model has not. (A model may have more: sizes are rounded.)"""
+    if tokenizer.vocab_size > config.vocab_size:
+        raise InputError(f"{name}: {tokenizer.vocab_size} tokens, but embeddings for {config.vocab_size}; tokenizer "
+                         "and weights are not of one model")
+
+
 def _vocab_size(file, name):
     if "token_embd.weight" not in file.tensors:
         raise InputError(f"{name}: token_embd.weight is missing")
     return file.tensors["token_embd.weight"].shape[0]
-
-
-def _renamed(theirs, name):
-    for pattern, ours in GGUF_NAMES.items():
-        if match := re.fullmatch(re.escape(pattern + ".weight").replace(r"\{\}", r"(\d{1,4})"), theirs):
-            return f"{ours.format(*match.groups())}.weight"
-    raise InputError(f"{name} holds {theirs}, for which our Transformer has no place")
 
 
 def _in_our_order(key, weight, config):
