@@ -5,10 +5,14 @@ import re
 import pytest
 
 from minigpt.__main__ import main
+from minigpt.data.corpus import load_text
 from minigpt.data.fetch import Unavailable, fetch
+from minigpt.data.labelled import Row, make_task
 from minigpt.data.sources import find_source
+from minigpt.errors import InputError
+from minigpt.runs import load_run
 
-SHORT = ["--steps", "20"]
+SHORT = ["--steps", "20", "--no-encoder"]                   # the docs of Python take seconds to read
 
 
 def bits(output):
@@ -64,7 +68,7 @@ def test_the_demo_runs_whole_on_your_own_text(tmp_path, capsys):
 
 
 def test_a_defeat_is_shown_as_one(tmp_path, capsys):
-    main(["demo", "--steps", "1", "--text", str(own_text(tmp_path)), "--out", str(tmp_path / "run"),
+    main(["demo", "--steps", "1", "--no-encoder", "--text", str(own_text(tmp_path)), "--out", str(tmp_path / "run"),
           "--vocab-size", "300"])
     assert "Beaten by: " in capsys.readouterr().out
 
@@ -75,6 +79,53 @@ def test_the_demo_does_not_replace_a_run_of_yours(tmp_path, capsys):
     assert main(["demo", *SHORT, "--text", str(path), "--out", str(tmp_path)]) == 2
     assert "holds another run" in capsys.readouterr().err
     assert (tmp_path / "config.json").read_text() == "{}"
+
+
+@pytest.mark.slow
+def test_the_encoder_is_pre_trained_taught_and_shown_beside_one_from_scratch(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("minigpt.commands.demo_encoder.PER_CLASS", (2, 4))
+    folder = tmp_path / "run"
+    arguments = ["--steps", "30", "--text", str(own_text(tmp_path)), "--out", str(folder), "--vocab-size", "600"]
+    assert main(["demo", *arguments]) == 0
+    output = capsys.readouterr().out
+    lines = output.partition("7/7")[2].splitlines()
+    rows = {line[5:37].strip(): re.findall(r"(\d+\.\d)%", line[37:]) for line in lines}
+    for name in ("pre-trained, then taught", "taught from scratch", "TF-IDF, naive Bayes", "always the same class"):
+        assert len(rows[name]) == 2
+        assert all(0 < float(share) < 100 for share in rows[name])
+    assert rows["TF-IDF, naive Bayes"][0] != rows["TF-IDF, naive Bayes"][1]
+    assert (folder / "transfer.png").read_bytes().startswith(b"\x89PNG")
+    encoder, _, config = load_run(folder / "encoder")
+    assert not encoder.config.causal
+    assert (config.objective, config.corpus["name"]) == ("mlm", "python-docs-apart")
+
+
+@pytest.mark.parametrize("objective", ["mlm", "mlm+nsp"])
+def test_either_objective_pre_trains_the_encoder(tmp_path, capsys, monkeypatch, objective):
+    corpus = load_text(own_text(tmp_path))
+    rows = [[Row(f"the {animal} sat on mat {i} {part}", animal) for i in range(9) for animal in ("dog", "cat")]
+            for part in ("first", "second", "third")]
+    monkeypatch.setattr("minigpt.data.corpus.load_corpus", lambda name: corpus)
+    monkeypatch.setattr("minigpt.data.tasks.load_task", lambda name: make_task(name, rows, "", "", "", True))
+    monkeypatch.setattr("minigpt.commands.demo_encoder.PER_CLASS", (2, 4))
+    arguments = ["--steps", "3", "--text", str(tmp_path / "mine.txt"), "--out", str(tmp_path / "run")]
+    assert main(["demo", *arguments, "--vocab-size", "300", "--objective", objective]) == 0
+    output = capsys.readouterr().out
+    assert "always the same class              50.0%   50.0%" in output
+    assert re.search("is ahead of all others with (2|4|2, 4|none of these) labels", output)
+    assert ("(a coin: 50%)" in output) == (objective == "mlm+nsp")
+
+
+def test_a_python_without_its_library_still_has_a_demo(tmp_path, capsys, monkeypatch):
+    def missing(name):
+        raise InputError(f"this Python has no {name}")
+
+    monkeypatch.setattr("minigpt.data.corpus.load_corpus", missing)
+    arguments = ["--steps", "1", "--text", str(own_text(tmp_path)), "--out", str(tmp_path / "run")]
+    assert main(["demo", *arguments, "--vocab-size", "300"]) == 0
+    output = capsys.readouterr().out
+    assert "Left out: the encoder (this Python has no python-docs-apart)" in output
+    assert "All in " in output
 
 
 BAD = [["--minutes", "0"], ["--minutes", "inf"], ["--minutes", "nan"], ["--minutes", "-1"], ["--steps", "0"],
@@ -92,7 +143,7 @@ def test_bad_input_is_one_line(arguments, capsys, tmp_path):
 def test_a_text_of_two_hundred_lines_is_enough(tmp_path, capsys):
     path = tmp_path / "small.txt"
     path.write_text("".join(own_text(tmp_path).read_text().splitlines(keepends=True)[:200]))
-    assert main(["demo", "--steps", "1", "--text", str(path), "--out", str(tmp_path / "my run")]) == 0
+    assert main(["demo", "--steps", "1", "--no-encoder", "--text", str(path), "--out", str(tmp_path / "my run")]) == 0
     output = capsys.readouterr().out
     assert len(bits(output)) == 4
     assert f"--model '{tmp_path}/my run' --prompt" in output

@@ -1,4 +1,4 @@
-"""The whole path in five minutes: text, tokenizer, a GPT, how good it is, and what it writes."""
+"""The whole path in five minutes: a text, a GPT that writes, and an encoder that is pre-trained and taught a task."""
 import re
 import shlex
 import time
@@ -12,7 +12,7 @@ python -m minigpt demo --minutes 1
 python -m minigpt demo --text my.txt --out runs/my-demo"""
 
 OUT = "runs/demo"
-MINUTES = 3.0
+MINUTES = 2.0
 STRIDE = 2                          # a token is judged with at least half of the context before it
 Row = namedtuple("Row", "what bits seconds")
 
@@ -24,10 +24,15 @@ def add_arguments(parser):
     text.add_argument("--corpus", metavar="NAME", help="see `python -m minigpt data list` (default: shakespeare)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=finite, metavar="FLOAT",
-                        help=f"of training; the rest takes about a minute (default: {MINUTES:g})")
+                        help=f"of training; the rest takes about two minutes (default: {MINUTES:g})")
     length.add_argument("--steps", type=int, metavar="INT", help="train for so many steps, however long they take")
     parser.add_argument("--out", metavar="FOLDER", default=OUT, help="(default: %(default)s, replaced each time)")
     parser.add_argument("--vocab-size", type=int, default=4096, metavar="INT", help="(default: %(default)s)")
+    parser.add_argument("--objective", choices=["mlm", "mlm+nsp"], default="mlm",
+                        help="of the encoder: guess hidden words, or whether one text follows another as well (BERT); "
+                        "the lesson masked_lm measures what that is worth (default: %(default)s)")
+    parser.add_argument("--no-encoder", action="store_false", dest="encoder",
+                        help="the GPT only: without the encoder that is pre-trained and taught a task")
     parser.add_argument("--seed", type=int, default=0, metavar="INT", help="(default: %(default)s)")
 
 
@@ -41,10 +46,20 @@ def run(args) -> int:
         return 130
     _compare(job, result)
     _write(job, args)
-    print(f"\nAll in {time.perf_counter() - started:.0f} s. The run is in {args.out}: weights, tokenizer, metrics, "
+    if args.encoder and not _encoder(args):
+        return 130
+    print(f"All in {time.perf_counter() - started:.0f} s. The run is in {args.out}: weights, tokenizer, metrics, "
           f"curve.png.\nLet it go on writing:\n  python -m minigpt generate --model "
           f"{shlex.quote(args.out)} --prompt \"O, \"")
     return 0
+
+
+def _encoder(args):
+    from minigpt.commands.demo_encoder import show_encoder
+    done = show_encoder(args)
+    if not done:
+        print(f"     stopped; the GPT is in {args.out}, and `python -m minigpt demo` begins anew")
+    return done
 
 
 def _collect(args):
@@ -53,7 +68,7 @@ def _collect(args):
     require_place(args.out)
     if args.out != OUT:
         refuse_other_run(args.out, "give another folder")
-    print("1/5  Collect and clean text", flush=True)
+    print("1/7  Collect and clean text", flush=True)
     corpus = (load_text(args.text) if args.text is not None
               else load_corpus(args.corpus or "shakespeare", fallback=args.corpus is None))
     if corpus.note:
@@ -70,7 +85,7 @@ def _collect(args):
 def _prepare(args, corpus):
     from minigpt.config import preset, recipe
     from minigpt.pretraining import new_job
-    print("\n2/5  Train a tokenizer (byte-level BPE)", flush=True)
+    print("\n2/7  Train a tokenizer (byte-level BPE)", flush=True)
     model = checked(preset, "fast", vocab_size=args.vocab_size)
     minutes = MINUTES if args.minutes is None and args.steps is None else args.minutes
     settings = checked(recipe, "fast", minutes=minutes, steps=args.steps, seed=args.seed)
@@ -85,7 +100,7 @@ def _prepare(args, corpus):
 def _train(job, out):
     settings = job.config.train
     length = f"{settings.minutes:g} minutes" if settings.steps is None else f"{settings.steps:,} steps"
-    print(f"\n3/5  Train a GPT: {job.model.n_parameters:,} parameters, {length}", flush=True)
+    print(f"\n3/7  Train a GPT: {job.model.n_parameters:,} parameters, {length}", flush=True)
     job.begin(out)
 
     def sample(model, step):
@@ -108,7 +123,7 @@ def _compare(job, result):
 
     from minigpt.baselines import char_ngram_bits, unigram_bits, xz_bits
     train, test = "\n".join(job.corpus.train), "\n".join(job.corpus.test)
-    print(f"\n4/5  Compare, on the same {len(test):,} characters that none of them has seen", flush=True)
+    print(f"\n4/7  Compare, on the same {len(test):,} characters that none of them has seen", flush=True)
     judges = {f"this GPT, {result.seconds:.0f} s of training": lambda: _model_bits(job, test),
               "character 6-gram, Witten-Bell smoothing": lambda: char_ngram_bits(train, test),
               "xz, given the training text": lambda: xz_bits(train, test),
@@ -143,7 +158,7 @@ def _timed(function):
 
 
 def _write(job, args):
-    print("\n5/5  Write", flush=True)
+    print("\n5/7  Write", flush=True)
     for seed in range(1, 4):
         text = re.sub(r"\n{3,}", "\n\n", (_opening(job.corpus) + _sample(job, args.seed + seed, 80)).strip())
         print("\n".join(f"     | {line}" for line in text.splitlines()), end="\n\n")
