@@ -7,7 +7,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md")), *sorted((ROOT / "lessons/zh").glob("*.md"))]
-NAMED = re.compile(r"(?<![\w/.])((?:minigpt|kernels|tests|lessons)/\w+(?:/\w+)*\.(?:py|toml|json|md)|(?:(?<=`)|(?<=\n))make [a-z-]+)")
+NAMED = re.compile(r"(?<![\w/.])((?:minigpt|kernels|tests|lessons)/\w+(?:/\w+)*\.(?:py|toml|json|md)"
+                   r"|(?:(?<=`)|(?<=\n))make [a-z-]+)")
 
 
 def anchors(page):
