@@ -14,6 +14,7 @@ The model runs with PyTorch's fused operators, and with what `minigpt.use` puts 
 """
 import codecs
 from collections import namedtuple
+from functools import partial
 
 import torch
 
@@ -21,6 +22,7 @@ from minigpt.errors import InputError
 from minigpt.evaluation import device_of
 from minigpt.generation import next_tokens
 from minigpt.kv_cache import KVCache
+from minigpt.speculation import speculative_tokens
 from minigpt.swap import fused_between
 from minigpt.tokenizer import END_OF_TEXT
 
@@ -37,7 +39,8 @@ def write(model, tokenizer, prompt="", **options):
 
 
 def pieces(model, tokenizer, prompt="", *, max_new_tokens=200, temperature=0.8, top_k=None, top_p=None,
-           repetition_penalty=1.0, seed=None, stop=(), stop_ids=None, window=False, alternatives=None, cache=None):
+           repetition_penalty=1.0, seed=None, stop=(), stop_ids=None, window=False, alternatives=None, cache=None,
+           speculate=0):
     """Continue a prompt; an iterator of Pieces, one for each token and one for the end.
 
     prompt: a text, or token ids; an empty one begins a new text. seed: None differs every time.
@@ -46,6 +49,7 @@ def pieces(model, tokenizer, prompt="", *, max_new_tokens=200, temperature=0.8, 
     window: of a prompt that is too long, let the model see its end only; a text that grows too long loses its beginning
     in any case. alternatives: how many of the likeliest tokens to name in each Token; 0 for its own logprob alone, None
     for neither (nats, as the model believes: at temperature 1). cache: a KVCache, which keeps what was read.
+    speculate: how many tokens to guess ahead at most, from how the text went on before (minigpt.speculation).
     Raises InputError if the prompt is longer than the context, unless `window`.
     """
     ids, limit = prompt_ids(tokenizer, prompt), model.config.context_length
@@ -60,9 +64,10 @@ def pieces(model, tokenizer, prompt="", *, max_new_tokens=200, temperature=0.8, 
     else:
         generator.manual_seed(seed)
     cache = KVCache(model.config, min(limit, len(ids) + max_new_tokens)) if cache is None else cache
-    chosen = next_tokens(last_scores(model), torch.tensor(ids, device=device_of(model)), temperature=temperature,
-                         top_k=top_k, top_p=top_p, penalty=repetition_penalty, generator=generator,
-                         context_length=limit, cache=cache)
+    choose = partial(speculative_tokens, n_draft=speculate) if speculate else next_tokens
+    chosen = choose(last_scores(model, speculate + 1), torch.tensor(ids, device=device_of(model)),
+                    temperature=temperature, top_k=top_k, top_p=top_p, penalty=repetition_penalty, generator=generator,
+                    context_length=limit, cache=cache)
     tokens = (Token(new, *logprobs(logits, new, alternatives)) for new, logits in fused_between(chosen))
     return _pieces(tokens, tokenizer, max_new_tokens, stop, ends)
 
@@ -73,9 +78,9 @@ def prompt_ids(tokenizer, prompt):
     return ids or [tokenizer.special_ids[END_OF_TEXT]]
 
 
-def last_scores(model):
-    """The model as next_tokens wants it: with logits (B,1,V) of the last position alone, as the others go unread."""
-    return lambda ids, cache=None: model.score(model.hidden(ids, cache=cache)[:, -1:])
+def last_scores(model, n=1):
+    """The model as next_tokens wants it: with logits (B,n,V) of the last n positions, as the others go unread."""
+    return lambda ids, cache=None: model.score(model.hidden(ids, cache=cache)[:, -n:])
 
 
 def logprobs(logits, token, alternatives):

@@ -207,3 +207,21 @@ def test_your_function_stands_in_while_a_model_writes(finished):
     with use(sample=sample):
         list(write(model, tokenizer, "men", max_new_tokens=3, stop_ids=()))
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"repetition_penalty": 1.2}, {"stop": "ow"}], ids=str)
+def test_a_greedy_text_is_the_same_with_guesses_ahead(finished, options):
+    model, tokenizer, _ = load_run(finished)
+    options |= {"temperature": 0, "max_new_tokens": 30}
+    plain, guessed = (text_of(pieces(model, tokenizer, "to mow", speculate=n, **options)) for n in (0, 4))
+    assert plain == guessed
+
+
+def test_the_command_guesses_ahead_and_refuses_what_is_not_a_number_of_guesses(finished, capsys):
+    texts = []
+    for n in ("0", "3"):
+        assert main(["generate", "--model", finished, "--prompt", "to", "--temperature", "0", "--speculate", n]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert main(["generate", "--model", finished, "--speculate", "-1"]) == 2
+    assert "--speculate -1 must lie between 0 and 64" in capsys.readouterr().err

@@ -8,12 +8,14 @@ from minigpt.config import LARGEST
 from minigpt.errors import InputError
 from minigpt.swap import implementation, use
 
+FURTHEST = 64           # tokens to guess ahead; more are hardly ever right
 PROBE = 2               # tokens that show which functions are called
 
 EXAMPLES = """\
 python -m minigpt generate --model runs/mine --prompt "Once upon a time"
 python -m minigpt generate --model runs/mine --prompt "Once" --temperature 0.5 --top-p 0.9 --seed 1 --n 3
 python -m minigpt generate --model smollm2 --prompt "The moon is" --stop "." --max-new-tokens 50 --quantize int8
+python -m minigpt generate --model smollm2 --prompt "1, 2, 3, 4, 1, 2, 3, 4, 1," --temperature 0 --speculate 8
 python -m minigpt generate --model runs/my-softmax --mine my/softmax.py --prompt Once"""
 
 
@@ -31,6 +33,10 @@ def add_arguments(parser):
     parser.add_argument("--stop", metavar="TEXT", help="end before this text")
     parser.add_argument("--n", type=int, default=1, metavar="INT", help="how many texts (default: %(default)s)")
     parser.add_argument("--window", action="store_true", help="of a prompt that is too long, use the end")
+    parser.add_argument("--speculate", type=int, default=0, metavar="INT",
+                        help="guess this many tokens ahead, from how the text went on before, and let the model judge "
+                             "them at once: quicker where a text repeats itself, and no other text but for rounding "
+                             "(default: %(default)s; try 8)")
     add_mine_flag(parser, "write with")
 
 
@@ -64,9 +70,12 @@ def _options(args):
     for name in ("max_new_tokens", "n"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least 1")
+    if not 0 <= args.speculate <= FURTHEST:
+        raise InputError(f"--speculate {args.speculate} must lie between 0 and {FURTHEST}; try 8")
     if args.seed is not None and not 0 <= args.seed <= LARGEST:
         raise InputError(f"--seed {args.seed} must lie between 0 and {LARGEST}")
-    return options | {"max_new_tokens": args.max_new_tokens, "stop": args.stop, "window": args.window}
+    return options | {"max_new_tokens": args.max_new_tokens, "stop": args.stop, "window": args.window,
+                      "speculate": args.speculate}
 
 
 def _called(args, functions, model, tokenizer, options):
