@@ -51,8 +51,8 @@ def speculative_tokens(model, ids, *, n_draft=8, n_gram=3, temperature=1.0, top_
                        generator=None, context_length, cache=None):
     """next_tokens, with drafts: the same tokens at temperature 0, and of the same probability at any other.
 
-    Several tokens read at once are rounded otherwise than one by one, the more so the fewer bits the weights have: where
-    two tokens are about as likely, this may decide between them.
+    Several tokens read at once are rounded otherwise than one by one, the more so the fewer bits the weights have:
+    where two tokens are about as likely, this may decide between them.
 
     model: as for next_tokens, but the last n_draft + 1 positions of its logits are read. n_draft: the most tokens to
     guess at a time. n_gram: the longest end of the text to look for. The other arguments are those of next_tokens.
