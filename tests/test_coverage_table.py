@@ -53,6 +53,8 @@ NOT_APPLICABLE = {                                     # (concept, version, prop
     ("kv_cache", "*", "gradient"): "it is for reading: learning with it is refused",
     ("kv_cache", "*", "judge"): "the judge is the model that reads everything at once",
     ("ggml_blocks", "*", "gradient"): NO_LOSS,
+    ("label_scores", "*", "gradient"): NO_LOSS,
+    ("label_scores", "*", "judge"): "no library here has it; any shape is compared with its formula",
     ("minhash", "*", "gradient"): NO_LOSS,
     ("minhash", "*", "reference"): SAME_JUDGE,
     ("minhash", "*", "dtype"): "whole numbers, of one kind",

@@ -1,4 +1,4 @@
-"""Say which class texts belong to, with a model that finetune made."""
+"""Say which class texts belong to, with a model that finetune made, or one that writes and labels of yours."""
 import contextlib
 import pathlib
 import shlex
@@ -9,13 +9,17 @@ from minigpt.errors import InputError
 EXAMPLES = """\
 python -m minigpt classify --model runs/mine "the battery is dead after a day"
 python -m minigpt classify --model runs/mine "great" "never again"
+python -m minigpt classify --model smollm2 --labels positive,negative "I hated every minute of it."
 python -m minigpt classify --model runs/mine --file reviews.txt > answers.tsv"""
 
 
 def add_arguments(parser):
     """The flags of this command."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="what to classify")
-    parser.add_argument("--model", metavar="FOLDER", required=True, help="of a fine-tuned model")
+    parser.add_argument("--model", metavar="FOLDER", required=True,
+                        help="of a fine-tuned model; with --labels, any that writes: a run folder, or smollm2")
+    parser.add_argument("--labels", metavar="A,B", help="for a model that was not fine-tuned: say how likely it is to "
+                        "write each of these, beside how likely it always is (rougher than fine-tuning)")
     parser.add_argument("--file", metavar="FILE", help="a text on each line, - for standard input; the answer has a "
                         "line for each: label, probability, text")
     parser.add_argument("--from", dest="start", metavar="FOLDER",
@@ -25,13 +29,42 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Print the probability of each label; the exit status."""
-    texts = texts_of(args)
+    labels, texts, show = labels_of(args), texts_of(args), _line if args.file is not None else _bars
+    if labels:
+        by_writing(args, labels, texts, show)
+        return 0
     from minigpt.devices import choose_device  # these load torch, which --help can do without
     from minigpt.finetuned_runs import load_classifier
     model, tokenizer, config, temperature = load_classifier(args.model, start=args.start,
                                                             device=choose_device(args.device))
-    answers(model, tokenizer, config, temperature, texts, show=_line if args.file is not None else _bars)
+    answers(model, tokenizer, config, temperature, texts, show)
     return 0
+
+
+def labels_of(args):
+    """The labels that the user gave, or None. Raises InputError unless there are two or more, and all differ."""
+    if args.labels is None:
+        if args.model == "smollm2" and not pathlib.Path(args.model).exists():
+            raise InputError("--model smollm2 was not fine-tuned and has no labels of its own; name them: --labels "
+                             "positive,negative")
+        return None
+    labels = [label.strip() for label in args.labels.split(",")]
+    if len(labels) < 2 or not all(labels) or len(set(labels)) < len(labels):
+        raise InputError(f"--labels {args.labels!r} must name two or more, all different, as in: --labels "
+                         "positive,negative")
+    return labels
+
+
+def by_writing(args, labels, texts, show):
+    """Classify texts by how likely a model that writes is to write each label, and print the answers."""
+    from minigpt.commands.model import load_model
+    from minigpt.zero_shot import label_probabilities
+    args.quantize = None
+    _, model, tokenizer = load_model(args)
+    with bar("classifying", "texts") as report:
+        found = label_probabilities(model, tokenizer, texts, labels, progress=lambda done: report(done, len(texts)))
+    for text, p in zip(texts, found.tolist(), strict=True):
+        print(show(text, sorted(zip(p, labels, strict=True), reverse=True)))
 
 
 def texts_of(args):
