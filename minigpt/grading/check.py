@@ -92,27 +92,29 @@ def _without_gradient_tests(concept, outcomes):
         yield o._replace(status="skipped") if unfair else o
 
 
-def diagnose(concept, outcomes):
+def diagnose(concept, outcomes, cases=None, bank=None):
     """The sentence of the mistake that answers the failed tests as these outcomes do: the first, and most others.
 
     Of two that do so equally well it is the one that fails the same tests. A mistake that answers by chance never
     answers twice alike: it is known by failing the same tests, and no other.
+    cases: the tests that the outcomes are of, if not all of the contract. bank: the mistakes to look at, if not all.
     """
-    failed = [o for o in outcomes if o.status == "failed" and o.log][:5]
-    bank = mistakes(concept) if failed else []
+    failed, cases = [o for o in outcomes if o.status == "failed" and o.log][:5], dict(cases or contract(concept))
+    bank = (mistakes(concept) if bank is None else bank) if failed else []
     is_kernel = concept.endswith("_kernel")            # interpreted: the whole contract for each would take minutes
-    alike = {mistake: _n_alike(mistake, failed) for mistake in bank}
+    alike = {mistake: _n_alike(mistake, failed, cases) for mistake in bank}
     best = [mistake for mistake in bank if alike[mistake] == max(alike.values()) > 0]
     if len(best) == 1 or is_kernel:
         return best[0].says if best else ""
-    apart = {mistake: _n_apart(mistake, outcomes) for mistake in best or bank if best or _is_random(mistake, failed[0])}
+    apart = {mistake: _n_apart(mistake, outcomes, cases) for mistake in best or bank
+             if best or _is_random(mistake, failed[0], cases)}
     likely = min(apart, key=apart.get, default=None)
     return likely.says if likely and (best or apart[likely] == 0) else ""
 
 
-def _n_alike(mistake, failed):
+def _n_alike(mistake, failed, cases):
     """How many of these tests a mistake answers as they were answered; 0 if not even the first."""
-    cases, n = dict(contract(mistake.op.concept)), 0
+    n = 0
     for o in failed:
         n += _same_answers(run_test(o.test, cases[o.test], mistake.op), o)
         if n == 0:
@@ -120,16 +122,15 @@ def _n_alike(mistake, failed):
     return n
 
 
-def _n_apart(mistake, outcomes):
+def _n_apart(mistake, outcomes, cases):
     """How many tests end otherwise for a mistake."""
-    theirs = run_contract(mistake.op.concept, mistake.op)
+    theirs = [run_test(name, case, mistake.op) for name, case in cases.items()]
     return sum(a.status != b.status != "skipped" for a, b in zip(theirs, outcomes, strict=True))
 
 
-def _is_random(mistake, outcome):
+def _is_random(mistake, outcome, cases):
     """Whether a mistake answers a test otherwise each time."""
-    case = dict(contract(mistake.op.concept))[outcome.test]
-    return not _same_answers(*(run_test(outcome.test, case, mistake.op) for _ in range(2)))
+    return not _same_answers(*(run_test(outcome.test, cases[outcome.test], mistake.op) for _ in range(2)))
 
 
 def is_stub(function):
@@ -155,13 +156,12 @@ def _lines(verdict):
     holds = sum(o.status == "passed" for o in judged)
     yield f"{verdict.concept}: {holds} of {len(judged)} checks hold."
     wrong = [o for o in judged if o.status != "passed"]
-    for sentence in dict.fromkeys(_sentence(o.test) for o in judged):
-        cases = [o.status == "passed" for o in judged if _sentence(o.test) == sentence]
+    for property in dict.fromkeys(sentence(o.test) for o in judged):
+        cases = [o.status == "passed" for o in judged if sentence(o.test) == property]
         count = "" if len(cases) == 1 else f" ({sum(cases)} of {len(cases)} cases)"
-        yield f"  {'✓' if all(cases) else '✗'} {sentence}{count}"
+        yield f"  {'✓' if all(cases) else '✗'} {property}{count}"
     if wrong:
-        first = next((o for o in wrong if o.status == "failed" or _frames(o)), wrong[0])
-        yield f"{_sentence(first.test).capitalize()}: {_reason(first)}"
+        yield first_reason(wrong)
     if verdict.likely:
         yield f"It answers like this mistake: {verdict.likely}."
     if verdict.partial:
@@ -170,7 +170,14 @@ def _lines(verdict):
         yield verdict.kept
 
 
-def _sentence(test):
+def first_reason(wrong):
+    """What to say of outcomes that did not pass: the first that says most, as a sentence with its reason."""
+    first = next((o for o in wrong if o.status == "failed" or _frames(o)), wrong[0])
+    return f"{sentence(first.test).capitalize()}: {_reason(first)}"
+
+
+def sentence(test):
+    """The name of a test as the sentence that it is."""
     return test.removeprefix("test_").partition("[")[0].replace("_", " ")
 
 

@@ -26,11 +26,14 @@ Mistake = namedtuple("Mistake", "name says op")
 
 def contract(concept):
     """The contract of a concept: (name, function of op) for each of its tests, in the order of the files."""
-    cases = []
-    for name, function in contract_tests(concept).items():
-        if "op" in inspect.signature(function).parameters and not _is_slow(function):
-            cases += [(name + suffix, _bind(function, values)) for suffix, values in _parameters(function)]
-    return cases
+    return bound_tests(contract_tests(concept))
+
+
+def bound_tests(tests):
+    """The same of tests by name: one case for each set of parameters; what is slow is left out."""
+    return [(name + suffix, _bind(function, values)) for name, function in tests.items()
+            if "op" in inspect.signature(function).parameters and not _is_slow(function)
+            for suffix, values in _parameters(function)]
 
 
 def contract_tests(concept):

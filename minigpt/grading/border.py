@@ -1,0 +1,229 @@
+"""The judge's side of the border: a student's functions as functions of this process, each call a message."""
+import contextlib
+import itertools
+import pathlib
+import threading
+import time
+
+import numpy as np
+
+from minigpt.config import TransformerConfig
+from minigpt.grading import sandbox
+from minigpt.grading.frames import LENGTHS, Kept, Malformed, Reader, Unknown, Writer, check_lengths
+
+ERRORS = {kind.__name__: kind for kind in (ArithmeticError, AssertionError, AttributeError, FloatingPointError, IndexError,
+                                           KeyError, MemoryError, NameError, NotImplementedError, OSError, OverflowError,
+                                           RecursionError, RuntimeError, TypeError, UnboundLocalError, ValueError,
+                                           ZeroDivisionError)}
+SHOWN = 2_000           # bytes kept of what a student's code prints
+
+
+class StudentError(Exception):
+    """What went wrong in the student's process, as a sentence about it."""
+
+
+class Hang(StudentError):
+    """A call that did not come back in time."""
+
+
+class Ended(StudentError):
+    """The process is gone: the code left the interpreter, or was stopped at a limit."""
+
+
+class Student:
+    """The functions of a folder with a student's files, in a process that is started again when it was lost.
+
+    seconds: for one call; loading has `load_seconds`. hangs, starts: how often a call may hang and the process be
+    started (again) within one exercise, before the exercise is given up.
+    """
+
+    def __init__(self, folder, *, contained=True, limits=None, seconds=5.0, load_seconds=20.0, hangs=2, starts=12,
+                 number=0):
+        self.folder, self.contained, self.limits, self.number = pathlib.Path(folder), contained, limits, number
+        self.seconds, self.load_seconds, self.most_hangs, self.most_starts = seconds, load_seconds, hangs, starts
+        self.process, self.functions, self.errors, self.printed, self.shown = None, [], {}, 0, b""
+        self.numbers, self.lost = itertools.count(1), None
+        self.next_exercise()
+
+    def __enter__(self):
+        with contextlib.suppress(StudentError):
+            self._start()
+        return self
+
+    def __exit__(self, *error):
+        self._stop()
+
+    def next_exercise(self):
+        """Count hangs and starts anew."""
+        self.n_hangs = self.n_starts = 0
+        self.lost = None
+
+    def next_test(self):
+        """Forget what was lost in the test before."""
+        self.lost = None
+
+    @property
+    def given_up(self):
+        """Why the rest of an exercise is not tried, or ""."""
+        if self.n_hangs >= self.most_hangs:
+            return f"given up after {self.n_hangs} calls that did not end in {self.seconds:g} s"
+        return f"given up after the process was lost {self.n_starts} times" if self.n_starts >= self.most_starts else ""
+
+    def call(self, name, args, options, keep=False):
+        """The result of one of the student's functions. Raises what it raised, or StudentError."""
+        if self.lost:                                  # within one test a hang is waited for once
+            raise self.lost
+        try:
+            if self.process is None:
+                self._start()
+            return self._call(name, args, options, keep)
+        except (StudentError, Malformed) as error:
+            self.lost = error
+            self._stop()
+            self.n_hangs += isinstance(error, Hang)
+            self.n_starts += 1
+            raise
+
+    def _call(self, name, args, options, keep):
+        asked, number, deadline = Asked(), next(self.numbers), time.monotonic() + self.seconds
+        self._send(Writer(asked.special).frame("call", (number, name, tuple(args), options, keep)), deadline)
+        while True:
+            kind, value = self._receive(deadline)
+            if kind != "ask":
+                break
+            self._send(asked.answer(*value), deadline)
+        if kind not in ("result", "raised") or value[0] != number:
+            raise Malformed(f"an answer out of turn: {kind}")
+        if kind == "raised":
+            raise asked.error or _exception(*value[1:])
+        if value[2] is not None:
+            graft((tuple(args), options), value[2])
+        return _known(value[1])
+
+    def _start(self):
+        self.process = sandbox.start(self.folder, self.limits, contained=self.contained, number=self.number)
+        threading.Thread(target=self._drain, args=[self.process.popen.stdout], daemon=True).start()
+        kind, value = self._receive(time.monotonic() + self.load_seconds)
+        if kind != "ready":
+            raise Malformed(f"not a beginning: {kind}")
+        self.functions, self.errors = list(map(str, value["functions"])), value["errors"]
+
+    def _stop(self):
+        if self.process is not None:
+            sandbox.stop(self.process)
+            self.process = None
+
+    def _drain(self, pipe):
+        with contextlib.suppress(OSError, ValueError):
+            while part := pipe.read1(1 << 16):
+                self.shown = self.shown or part[:SHOWN]
+                self.printed += len(part)
+
+    def _send(self, data, deadline):
+        with self._in_time(deadline):
+            self.process.channel.sendall(data)
+
+    def _receive(self, deadline):
+        header, body = LENGTHS.unpack(self._exactly(LENGTHS.size, deadline))
+        check_lengths(header, body)
+        header = self._exactly(header, deadline)
+        return Reader({"named": lambda parts: tuple(parts[2])}).read(header, self._exactly(body, deadline))
+
+    def _exactly(self, n, deadline):
+        data = bytearray()
+        while len(data) < n:
+            with self._in_time(deadline):
+                part = self.process.channel.recv(min(n - len(data), 1 << 20))
+            if not part:
+                raise Ended(self._why_ended())
+            data += part
+        return bytes(data)
+
+    @contextlib.contextmanager
+    def _in_time(self, deadline):
+        left = deadline - time.monotonic()
+        try:
+            if left <= 0:
+                raise TimeoutError
+            self.process.channel.settimeout(left)
+            yield
+        except TimeoutError:
+            raise Hang("it did not come back in time") from None
+        except OSError:
+            raise Ended(self._why_ended()) from None
+
+    def _why_ended(self):
+        with contextlib.suppress(Exception):
+            status = self.process.popen.wait(timeout=1)
+            return {0: "it ended the interpreter"}.get(status, f"its process ended with status {status}")
+        return "its process ended"
+
+
+class Asked:
+    """What one call hands over besides values: functions of the judge's, which the student's code may call."""
+
+    def __init__(self):
+        self.functions, self.error = [], None
+        self.special = {TransformerConfig: lambda config: ("config", dict(vars(config))),
+                        type(lambda: 0): self._function}
+
+    def _function(self, function):
+        self.functions.append(function)
+        return "function", len(self.functions) - 1
+
+    def answer(self, number, args):
+        """The frame that answers a call of one of these functions; its exception is kept for the test."""
+        try:
+            return Writer().frame("answer", self.functions[number](*args))
+        except Exception as error:
+            self.error = error
+            return Writer().frame("refused", f"{type(error).__name__}: {error}"[:500])
+
+
+class Remote:
+    """A student's function: called like one, it sends what it is given, and returns what comes back."""
+
+    def __init__(self, student, name, signature, keep):
+        self.student, self.name, self.keep, self.__name__ = student, name, keep, name
+        self.__signature__ = signature                 # of the exercise: the student's word is not taken for it
+
+    def __call__(self, *args, **options):
+        return self.student.call(self.name, args, options, self.keep)
+
+
+def graft(original, changed):
+    """Write into arguments what the student's code wrote into its copies of them."""
+    if isinstance(original, np.ndarray) and isinstance(changed, np.ndarray) and original.shape == changed.shape:
+        with contextlib.suppress(ValueError, TypeError):           # read-only, or of another type
+            original[...] = changed
+    elif isinstance(original, list) and isinstance(changed, list) and len(original) != len(changed):
+        original[:] = changed
+    elif isinstance(original, dict) and isinstance(changed, dict):
+        for key in set(original) - set(changed):
+            del original[key]
+        for key, value in changed.items():
+            if key in original:
+                graft(original[key], value)
+            else:
+                original[key] = value
+    elif isinstance(original, list | tuple) and isinstance(changed, list | tuple):
+        for one, other in zip(original, changed, strict=False):
+            graft(one, other)
+
+
+def _known(value):
+    """A result, if all of it could cross. Raises TypeError, which says what could not."""
+    if isinstance(value, Unknown):
+        raise TypeError(f"it returned a {value.kind}: only arrays, numbers, texts, and lists, tuples and dicts of them, "
+                        "can be judged")
+    if isinstance(value, tuple | list | dict) and not isinstance(value, Kept):
+        for part in value.values() if isinstance(value, dict) else value:
+            _known(part)
+    return value
+
+
+def _exception(kinds, message, line):
+    """What to raise for an exception in the student's process: of a kind that no test treats as anything else."""
+    where = f" (line {line})" if isinstance(line, int) else ""
+    known = next((ERRORS[kind] for kind in kinds if kind in ERRORS), None)
+    return known(f"{message}{where}") if known else StudentError(f"{kinds[0]}: {message}{where}")

@@ -1,0 +1,25 @@
+"""What lessons hand over beside a stub: functions that stand in a cell of the lesson, as the judge needs them."""
+import math
+
+import numpy as np
+
+from minigpt.reference import cross_entropy as reference
+from minigpt.reference.softmax import softmax_forward
+
+
+def cross_entropy_forward(logits, targets, ignore_index=-100):
+    """The loss, and the cache of the exercise backprop.2: p, the targets and ignore_index."""
+    loss, _ = reference.cross_entropy_forward(logits, targets, ignore_index)
+    return loss, (softmax_forward(logits)[0], targets, ignore_index)
+
+
+def by_rows(program, COLUMNS=16):
+    """A softmax that runs program(x_row, y_row, COLUMNS) for each row, as the lesson softmax_kernel launches one."""
+    def forward(x):
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        y = np.full_like(rows, np.nan)                 # what is never written can be seen
+        for x_row, y_row in zip(rows, y, strict=True):
+            program(x_row, y_row, COLUMNS)
+        return y.reshape(x.shape)
+
+    return forward

@@ -1,0 +1,192 @@
+"""Judging one exercise of one student: the share of its properties that hold, and what the answer looks like."""
+import functools
+import importlib
+import importlib.util
+import inspect
+import pathlib
+import warnings
+from collections import namedtuple
+
+from minigpt.errors import InputError
+from minigpt.grading.border import Remote, StudentError
+from minigpt.grading.check import diagnose, first_reason, sentence
+from minigpt.grading.contract import Outcome, bound_tests, contract, mistakes, run_test
+from minigpt.grading.exercises import is_unwritten, signature
+from minigpt.grading.op import Op, implementations
+
+Result = namedtuple("Result", "exercise points most checks says likely")  # checks: {sentence: (passed, all)}
+HIDDEN = "hidden: "                                    # the beginning of the name of an instructor's test
+
+
+class Rubric:
+    """What counts for an exercise: found out once, for all students.
+
+    cases: (name, function of op) of each test that a right answer passes and that calls what the student writes.
+    free: names of those that a function passes that does nothing: they are worth nothing by themselves.
+    """
+
+    def __init__(self, exercise, hidden=None):
+        self.exercise = exercise
+        cases = [*contract(exercise.concept), *_hidden_cases(exercise.concept, hidden)]
+        right = {role: reference(exercise.concept, role) for role in [*exercise.functions.values(), *exercise.used]}
+        calls = []
+        op = self.op({role: self._noted(role, function, calls) for role, function in right.items()})
+        self.cases = [(name, case) for name, case in cases if self._counts(name, case, op, calls)]
+        if not self.cases:
+            raise InputError(f"{exercise.id}: no test of {exercise.concept} calls {', '.join(exercise.functions)}")
+        nothing = self.op(right | {role: lambda *args, **options: None for role in exercise.functions.values()})
+        self.free = {name for name, case in self.cases if run_test(name, case, nothing).status == "passed"}
+        self.weight = {name: 1 / sum(sentence(other) == sentence(name) for other, _ in self.cases)
+                       for name, _ in self.cases}
+
+    def op(self, functions):
+        """What the tests run: functions by their roles."""
+        return Op(self.exercise.concept, "student", functions)
+
+    def share(self, outcomes):
+        """From 0 to 1: the properties that hold, beyond those that hold of a function that does nothing."""
+        held = sum(self.weight[o.test] for o in outcomes if o.status == "passed")
+        free = sum(self.weight[name] for name in self.free)
+        return max(0.0, held - free) / (sum(self.weight.values()) - free)
+
+    def bank(self):
+        """The mistakes that concern what the student writes."""
+        roles = set(self.exercise.functions.values())
+        return [m for m in mistakes(self.exercise.concept) if _replaced(m) in roles]
+
+    def _noted(self, role, function, calls):
+        """A right function with the signature of the stub, which notes its calls."""
+        @functools.wraps(function)
+        def noted(*args, **options):
+            calls.append(role)
+            return function(*args, **options)
+
+        if (sign := self.signature(role)) is not None:
+            noted.__signature__ = sign
+        return noted
+
+    def _counts(self, name, case, op, calls):
+        """Whether a right answer passes a test, and the test calls what the student writes."""
+        calls.clear()
+        passed = run_test(name, case, op).status == "passed"
+        return passed and bool(set(calls) & set(self.exercise.functions.values()))
+
+    def signature(self, role):
+        """Of what a lesson hands over for a role, or of the stub; None if there is neither."""
+        if role in self.exercise.given:
+            return inspect.signature(_named(self.exercise.given[role]))
+        names = {role: name for name, role in self.exercise.functions.items()}
+        stub = self.exercise.stubs.get(names.get(role, role))
+        return signature(stub) if stub is not None else None
+
+
+@functools.cache
+def reference(concept, role):
+    """Ours of a role: the NumPy version, or the solution of an exercise whose answer is not in the package."""
+    for op in implementations(concept):
+        if role in op.functions and not op.is_torch:
+            return op.functions[role]
+    raise InputError(f"no version of {role} in the concept {concept}")
+
+
+def judge(rubric, student, written):
+    """The Result of one exercise. student: a border.Student. written: {name: syntax tree} of what the files define."""
+    exercise = rubric.exercise
+    missing = [name for name in exercise.functions if name not in student.functions]
+    stubs = [name for name in exercise.functions if name in written
+             and is_unwritten(written[name], exercise.stubs[name])]
+    if len({*missing, *stubs}) == len(exercise.functions):
+        said = _not_there(missing, student.errors) if missing else f"still the stub: {', '.join(stubs)}"
+        return Result(exercise.id, 0.0, exercise.points, {}, said, "")
+    op = rubric.op(_functions(rubric, student, {*missing, *stubs}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcomes = list(_outcomes(rubric, student, op))
+    return _result(rubric, student, outcomes, sorted({*missing, *stubs}))
+
+
+def by_hand(exercise):
+    """The Result of an exercise that is not marked here."""
+    return Result(exercise.id, 0.0, 0.0, {}, f"not marked here: {exercise.by_hand}", "")
+
+
+def _outcomes(rubric, student, op):
+    """An Outcome for each test. When the exercise is given up, the rest crashes unseen."""
+    student.next_exercise()
+    for name, case in rubric.cases:
+        student.next_test()
+        if student.given_up:
+            yield Outcome(name, "crashed", StudentError(student.given_up), [])
+        else:
+            yield run_test(name, case, op)
+
+
+def _result(rubric, student, outcomes, absent):
+    exercise, wrong = rubric.exercise, [o for o in outcomes if o.status != "passed"]
+    checks = {}
+    for o in outcomes:
+        held, n = checks.get(sentence(o.test), (0, 0))
+        checks[sentence(o.test)] = held + (o.status == "passed"), n + 1
+    said = [f"not written: {', '.join(absent)}"] if absent else []
+    said += [first_reason(wrong)] if wrong else []
+    said += [student.given_up] if student.given_up else []
+    ours = [(name, case) for name, case in rubric.cases if not name.startswith(HIDDEN)]
+    seen = [o for o in outcomes if not o.test.startswith(HIDDEN)]
+    likely = diagnose(exercise.concept, seen, ours, rubric.bank()) if wrong else ""
+    points = round(exercise.points * rubric.share(outcomes), 2)
+    return Result(exercise.id, points, exercise.points, checks, "; ".join(said), likely)
+
+
+def _functions(rubric, student, absent):
+    """The roles, played by the student's functions; what is absent says so when it is called."""
+    exercise, roles = rubric.exercise, {}
+    for name, role in exercise.functions.items():
+        mine = _absent(name) if name in absent else Remote(student, name, rubric.signature(role),
+                                                           keep=role.endswith("_forward"))
+        roles[role] = _named(exercise.through)(mine) if exercise.through else mine
+    for role in exercise.used:
+        theirs = role in student.functions and role not in exercise.given
+        roles[role] = Remote(student, role, rubric.signature(role), keep=True) if theirs else _given(exercise, role)
+    return roles
+
+
+def _given(exercise, role):
+    """What stands in for a function that the student was not asked for, or has not written."""
+    return _named(exercise.given[role]) if role in exercise.given else reference(exercise.concept, role)
+
+
+def _absent(name):
+    def absent(*args, **options):
+        raise NameError(f"{name} is not written")
+
+    return absent
+
+
+def _not_there(missing, errors):
+    why = "; ".join(f"{pathlib.Path(file).name}: {error}" for file, error in errors.items())
+    return f"missing: {', '.join(missing)}" + (f" (a file does not run: {why})" if why else "")
+
+
+def _named(name):
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _replaced(mistake):
+    return next(name for name, f in mistake.op.functions.items() if hasattr(f, "replaces") and name in f.replaces)
+
+
+def _hidden_cases(concept, folder):
+    """The tests of an instructor's folder for a concept: of its file test_CONCEPT.py, in the style of tests/."""
+    path = pathlib.Path(folder or ".", f"test_{concept}.py")
+    if folder is None or not path.is_file():
+        return []
+    spec = importlib.util.spec_from_file_location(f"hidden_test_{concept}", path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"--hidden {path}: {type(error).__name__}: {error}") from error
+    tests = {name: test for name, test in vars(module).items() if name.startswith("test_") and callable(test)
+             and "op" in inspect.signature(test).parameters}
+    return [(HIDDEN + name, case) for name, case in bound_tests(tests)]
