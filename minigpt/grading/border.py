@@ -33,21 +33,24 @@ class Ended(StudentError):
 class Student:
     """The functions of a folder with a student's files, in a process that is started again when it was lost.
 
-    seconds: for one call; loading has `load_seconds`. hangs, starts: how often a call may hang and the process be
-    started (again) within one exercise, before the exercise is given up.
+    seconds: for one call; loading has `load_seconds`. hangs, starts: how often a call may hang, and the process be lost,
+    within one exercise before that is given up; a student with many hangs gets one for each exercise.
     """
 
-    def __init__(self, folder, *, contained=True, limits=None, seconds=5.0, load_seconds=20.0, hangs=2, starts=12,
+    def __init__(self, folder, *, contained=True, limits=None, seconds=5.0, load_seconds=30.0, hangs=2, starts=12,
                  number=0):
         self.folder, self.contained, self.limits, self.number = pathlib.Path(folder), contained, limits, number
         self.seconds, self.load_seconds, self.most_hangs, self.most_starts = seconds, load_seconds, hangs, starts
         self.process, self.functions, self.errors, self.printed, self.shown = None, [], {}, 0, b""
-        self.numbers, self.lost = itertools.count(1), None
+        self.numbers, self.lost, self.all_hangs, self.wrote = itertools.count(1), None, 0, set()
         self.next_exercise()
 
     def __enter__(self):
-        with contextlib.suppress(StudentError):
+        try:
             self._start()
+        except (StudentError, Malformed) as error:
+            self.errors = {"": f"{error}, when its files were loaded"}
+            self._stop()
         return self
 
     def __exit__(self, *error):
@@ -56,7 +59,7 @@ class Student:
     def next_exercise(self):
         """Count hangs and starts anew."""
         self.n_hangs = self.n_starts = 0
-        self.lost = None
+        self.lost, self.wrote = None, set()
 
     def next_test(self):
         """Forget what was lost in the test before."""
@@ -65,7 +68,7 @@ class Student:
     @property
     def given_up(self):
         """Why the rest of an exercise is not tried, or ""."""
-        if self.n_hangs >= self.most_hangs:
+        if self.n_hangs >= (self.most_hangs if self.all_hangs < 3 * self.most_hangs else 1):
             return f"given up after {self.n_hangs} calls that did not end in {self.seconds:g} s"
         return f"given up after the process was lost {self.n_starts} times" if self.n_starts >= self.most_starts else ""
 
@@ -81,6 +84,7 @@ class Student:
             self.lost = error
             self._stop()
             self.n_hangs += isinstance(error, Hang)
+            self.all_hangs += isinstance(error, Hang)
             self.n_starts += 1
             raise
 
@@ -97,6 +101,7 @@ class Student:
         if kind == "raised":
             raise asked.error or _exception(*value[1:])
         if value[2] is not None:
+            self.wrote.add(name)
             graft((tuple(args), options), value[2])
         return _known(value[1])
 

@@ -7,11 +7,14 @@ import pathlib
 import warnings
 from collections import namedtuple
 
+import numpy as np
+
 from minigpt.errors import InputError
 from minigpt.grading.border import Remote, StudentError
 from minigpt.grading.check import diagnose, first_reason, sentence
 from minigpt.grading.contract import Outcome, bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import is_unwritten, signature
+from minigpt.grading.frames import Malformed
 from minigpt.grading.op import Op, implementations
 
 Result = namedtuple("Result", "exercise points most checks says likely")  # checks: {sentence: (passed, all)}
@@ -22,7 +25,8 @@ class Rubric:
     """What counts for an exercise: found out once, for all students.
 
     cases: (name, function of op) of each test that a right answer passes and that calls what the student writes.
-    free: names of those that a function passes that does nothing: they are worth nothing by themselves.
+    free: names of those that a function passes that returns nothing, zeros, or
+    what it is given: they are worth nothing by themselves.
     """
 
     def __init__(self, exercise, hidden=None):
@@ -34,8 +38,10 @@ class Rubric:
         self.cases = [(name, case) for name, case in cases if self._counts(name, case, op, calls)]
         if not self.cases:
             raise InputError(f"{exercise.id}: no test of {exercise.concept} calls {', '.join(exercise.functions)}")
-        nothing = self.op(right | {role: lambda *args, **options: None for role in exercise.functions.values()})
-        self.free = {name for name, case in self.cases if run_test(name, case, nothing).status == "passed"}
+        idle = [right | {role: idly(right[role]) for role in exercise.functions.values()}
+                for idly in (lambda function: lambda *args, **options: None, _zeros, _what_is_given)]
+        self.free = {name for functions in idle for name, case in self.cases
+                     if run_test(name, case, self.op(functions)).status == "passed"}
         self.weight = {name: 1 / sum(sentence(other) == sentence(name) for other, _ in self.cases)
                        for name, _ in self.cases}
 
@@ -44,7 +50,7 @@ class Rubric:
         return Op(self.exercise.concept, "student", functions)
 
     def share(self, outcomes):
-        """From 0 to 1: the properties that hold, beyond those that hold of a function that does nothing."""
+        """From 0 to 1: the properties that hold, beyond those that hold of a function that does as good as nothing."""
         held = sum(self.weight[o.test] for o in outcomes if o.status == "passed")
         free = sum(self.weight[name] for name in self.free)
         return max(0.0, held - free) / (sum(self.weight.values()) - free)
@@ -78,6 +84,33 @@ class Rubric:
         names = {role: name for name, role in self.exercise.functions.items()}
         stub = self.exercise.stubs.get(names.get(role, role))
         return signature(stub) if stub is not None else None
+
+
+def _zeros(function):
+    """A function with zeros in the place of the numbers that the right one returns."""
+    def zero(value):
+        if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+            return type(value)(map(zero, value))
+        if isinstance(value, dict):
+            return {key: zero(part) for key, part in value.items()}
+        return value * 0 if isinstance(value, np.ndarray | np.generic | int | float) else value
+
+    return _with_answer(function, lambda y, args: zero(y))
+
+
+def _what_is_given(function):
+    """A function that returns its first argument."""
+    return _with_answer(function, lambda y, args: args[0] if args else None)
+
+
+def _with_answer(function, change):
+    """A function with change(y, arguments) in the place of what it returns; of (y, cache), in the place of y."""
+    def changed(*args, **options):
+        result = function(*args, **options)
+        is_pair = isinstance(result, tuple) and len(result) == 2 and function.__name__.endswith("_forward")
+        return (change(result[0], args), result[1]) if is_pair else change(result, args)
+
+    return changed
 
 
 @functools.cache
@@ -128,13 +161,23 @@ def _result(rubric, student, outcomes, absent):
         held, n = checks.get(sentence(o.test), (0, 0))
         checks[sentence(o.test)] = held + (o.status == "passed"), n + 1
     said = [f"not written: {', '.join(absent)}"] if absent else []
-    said += [first_reason(wrong)] if wrong else []
+    said += [_reason(wrong[0])] if wrong else []
+    said += [f"{name} writes into what it is given" for name in sorted(student.wrote) if wrong and not exercise.through]
     said += [student.given_up] if student.given_up else []
     ours = [(name, case) for name, case in rubric.cases if not name.startswith(HIDDEN)]
     seen = [o for o in outcomes if not o.test.startswith(HIDDEN)]
     likely = diagnose(exercise.concept, seen, ours, rubric.bank()) if wrong else ""
     points = round(exercise.points * rubric.share(outcomes), 2)
     return Result(exercise.id, points, exercise.points, checks, "; ".join(said), likely)
+
+
+def _reason(outcome):
+    """The first test that does not hold, and why, in a sentence."""
+    if isinstance(outcome.error, StudentError | Malformed):
+        return f"{sentence(outcome.test).capitalize()}: {outcome.error}"
+    if outcome.status == "crashed":
+        outcome.error.with_traceback(None)             # it leads through our files; the student's line is in the text
+    return first_reason([outcome])
 
 
 def _functions(rubric, student, absent):

@@ -39,11 +39,11 @@ def main():
         before = channel.image((args, options))
         try:
             value = answer(functions[name](*args, **options), keep, kept)
+            changed = channel.image((args, options)) != before
+            reply = frames.Writer().frame("result", (number, value, (args, options) if changed else None))
         except BaseException as error:                 # SystemExit too: the process goes on
-            channel.send("raised", (number, *in_words(error)))
-            continue
-        changed = channel.image((args, options)) != before
-        channel.send("result", (number, value, (args, options) if changed else None))
+            reply = frames.Writer().frame("raised", (number, *in_words(error)))
+        channel.connection.sendall(reply)
 
 
 def confine(settings):
