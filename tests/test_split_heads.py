@@ -1,4 +1,4 @@
-"""The contract of the exercise transformer.2: the columns of an array shared out among heads, and put together again."""
+"""The contract of the exercise transformer.2: the columns of an array shared out among heads, and put together."""
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np

@@ -1,4 +1,4 @@
-"""Mark the exercises in a student's file or notebook, or in a folder of many; or build a release for students."""
+"""Mark the exercises in a student's file or notebook, or in a folder of many."""
 import os
 import pathlib
 import sys
@@ -9,7 +9,7 @@ from minigpt.listing import ROOT
 EXAMPLES = """\
 python -m minigpt grade my/attention.ipynb
 python -m minigpt grade attention.py training.py --lessons attention,training --junit results.xml
-python -m minigpt grade submissions --lessons attention --csv points.csv --report class.html --jobs 2
+python -m minigpt grade submissions --lessons attention --csv points.csv --jobs 2
 python -m minigpt grade --one-student /autograder/submission --gradescope /autograder/results/results.json"""
 FILES = {"csv": "as_csv", "junit": "as_junit", "gradescope": "as_gradescope"}
 
@@ -23,18 +23,18 @@ def add_arguments(parser):
     parser.add_argument("--lessons", metavar="NAMES", type=_names,
                         help="mark all exercises of these lessons, as in attention,training (default: those of which "
                              "some function is handed in)")
-    parser.add_argument("--exercises", metavar="IDS", type=_names, help="mark these alone, as in attention.1,attention.2")
+    parser.add_argument("--exercises", metavar="IDS", type=_names, help="mark these alone, as in attention.1")
     parser.add_argument("--hidden", metavar="DIR", type=pathlib.Path,
                         help="a folder with tests of your own, test_CONCEPT.py, in the style of tests/test_CONCEPT.py")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json, of one student")
-    parser.add_argument("--report", metavar="FILE", help="write a page (.html) about the class")
     parser.add_argument("--jobs", type=int, default=1, metavar="INT", help="students at a time (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, metavar="FLOAT",
                         help="after which a call of a function has hung (default: %(default)g)")
     parser.add_argument("--uncontained", action="store_true",
-                        help="run students' code without bubblewrap: only in a container that may be lost")
+                        help="run students' code without bubblewrap, limited but with a network and a view of all "
+                             "files, the tests and solutions too: only in a container that may be lost")
 
 
 def run(args) -> int:
@@ -74,7 +74,7 @@ def _check(args, submissions):
     if args.gradescope and len(submissions) > 1:
         raise InputError(f"--gradescope is for one student, and there are {len(submissions)}: name one file, or use "
                          "--one-student for a folder of one student")
-    for flag in (*FILES, "report"):
+    for flag in FILES:
         path = getattr(args, flag)
         if path and not pathlib.Path(path).resolve().parent.is_dir():
             raise InputError(f"--{flag} {path}: there is no such folder")
@@ -82,11 +82,14 @@ def _check(args, submissions):
 
 def _contained(args):
     """Whether students' code runs contained. Raises InputError where it cannot, unless the user has said so."""
-    from minigpt.grading.sandbox import not_contained
+    from minigpt.grading.sandbox import not_contained, not_readable
     why = "" if args.uncontained else not_contained()
     if why:
-        raise InputError(f"not contained: use a container ({why}); install bubblewrap, or, inside a container that may be "
-                         "lost, go on with --uncontained")
+        raise InputError(f"not contained: use a container ({why}); install bubblewrap, or, inside a container that may "
+                         "be lost, go on with --uncontained")
+    if args.uncontained and (folder := not_readable()):
+        raise InputError(f"--uncontained, as root: the code runs as another user, who cannot look into {folder}, where "
+                         "Python or minigpt is; install them where all can read them, or grade as a user")
     if args.uncontained:
         _say("not contained: the code of students can read and write what this user can")
     return not args.uncontained
@@ -107,7 +110,7 @@ def _handed_in(known, submissions):
 def _rubrics(wanted, hidden):
     import torch
 
-    from minigpt.grading.score import Rubric
+    from minigpt.grading.rubric import Rubric
     torch.set_num_threads(1)                           # judges are forked, and would wait for threads that stay behind
     return [exercise if exercise.by_hand else Rubric(exercise, hidden) for exercise in wanted]
 
@@ -119,9 +122,6 @@ def _write(args, marked):
     for flag, function in FILES.items():
         if path := getattr(args, flag):
             _replace(path, getattr(formats, function)(marked))
-    if args.report:
-        from minigpt.grading.class_page import page
-        _replace(args.report, page(marked))
 
 
 def _replace(path, text):

@@ -5,36 +5,18 @@ import pathlib
 import threading
 import time
 
-import numpy as np
-
-from minigpt.config import TransformerConfig
 from minigpt.grading import sandbox
-from minigpt.grading.frames import LENGTHS, Kept, Malformed, Reader, Unknown, Writer, check_lengths
+from minigpt.grading.crossing import Asked, Ended, Hang, StudentError, exception, graft, known
+from minigpt.grading.frames import LENGTHS, Malformed, Reader, Writer, check_lengths
 
-ERRORS = {kind.__name__: kind for kind in (ArithmeticError, AssertionError, AttributeError, FloatingPointError, IndexError,
-                                           KeyError, MemoryError, NameError, NotImplementedError, OSError, OverflowError,
-                                           RecursionError, RuntimeError, TypeError, UnboundLocalError, ValueError,
-                                           ZeroDivisionError)}
 SHOWN = 2_000           # bytes kept of what a student's code prints
-
-
-class StudentError(Exception):
-    """What went wrong in the student's process, as a sentence about it."""
-
-
-class Hang(StudentError):
-    """A call that did not come back in time."""
-
-
-class Ended(StudentError):
-    """The process is gone: the code left the interpreter, or was stopped at a limit."""
 
 
 class Student:
     """The functions of a folder with a student's files, in a process that is started again when it was lost.
 
-    seconds: for one call; loading has `load_seconds`. hangs, starts: how often a call may hang, and the process be lost,
-    within one exercise before that is given up; a student with many hangs gets one for each exercise.
+    seconds: for one call; loading has `load_seconds`. hangs, starts: how often a call may hang, and the process be
+    lost, within one exercise before that is given up; a student with many hangs gets one for each exercise.
     """
 
     def __init__(self, folder, *, contained=True, limits=None, seconds=5.0, load_seconds=30.0, hangs=2, starts=12,
@@ -99,11 +81,11 @@ class Student:
         if kind not in ("result", "raised") or value[0] != number:
             raise Malformed(f"an answer out of turn: {kind}")
         if kind == "raised":
-            raise asked.error or _exception(*value[1:])
+            raise asked.error or exception(*value[1:])
         if value[2] is not None:
             self.wrote.add(name)
             graft((tuple(args), options), value[2])
-        return _known(value[1])
+        return known(value[1])
 
     def _start(self):
         self.process = sandbox.start(self.folder, self.limits, contained=self.contained, number=self.number)
@@ -164,27 +146,6 @@ class Student:
         return "its process ended"
 
 
-class Asked:
-    """What one call hands over besides values: functions of the judge's, which the student's code may call."""
-
-    def __init__(self):
-        self.functions, self.error = [], None
-        self.special = {TransformerConfig: lambda config: ("config", dict(vars(config))),
-                        type(lambda: 0): self._function}
-
-    def _function(self, function):
-        self.functions.append(function)
-        return "function", len(self.functions) - 1
-
-    def answer(self, number, args):
-        """The frame that answers a call of one of these functions; its exception is kept for the test."""
-        try:
-            return Writer().frame("answer", self.functions[number](*args))
-        except Exception as error:
-            self.error = error
-            return Writer().frame("refused", f"{type(error).__name__}: {error}"[:500])
-
-
 class Remote:
     """A student's function: called like one, it sends what it is given, and returns what comes back."""
 
@@ -194,41 +155,3 @@ class Remote:
 
     def __call__(self, *args, **options):
         return self.student.call(self.name, args, options, self.keep)
-
-
-def graft(original, changed):
-    """Write into arguments what the student's code wrote into its copies of them."""
-    if isinstance(original, np.ndarray) and isinstance(changed, np.ndarray) and original.shape == changed.shape:
-        with contextlib.suppress(ValueError, TypeError):           # read-only, or of another type
-            original[...] = changed
-    elif isinstance(original, list) and isinstance(changed, list) and len(original) != len(changed):
-        original[:] = changed
-    elif isinstance(original, dict) and isinstance(changed, dict):
-        for key in set(original) - set(changed):
-            del original[key]
-        for key, value in changed.items():
-            if key in original:
-                graft(original[key], value)
-            else:
-                original[key] = value
-    elif isinstance(original, list | tuple) and isinstance(changed, list | tuple):
-        for one, other in zip(original, changed, strict=False):
-            graft(one, other)
-
-
-def _known(value):
-    """A result, if all of it could cross. Raises TypeError, which says what could not."""
-    if isinstance(value, Unknown):
-        raise TypeError(f"it returned a {value.kind}: only arrays, numbers, texts, and lists, tuples and dicts of them, "
-                        "can be judged")
-    if isinstance(value, tuple | list | dict) and not isinstance(value, Kept):
-        for part in value.values() if isinstance(value, dict) else value:
-            _known(part)
-    return value
-
-
-def _exception(kinds, message, line):
-    """What to raise for an exception in the student's process: of a kind that no test treats as anything else."""
-    where = f" (line {line})" if isinstance(line, int) else ""
-    known = next((ERRORS[kind] for kind in kinds if kind in ERRORS), None)
-    return known(f"{message}{where}") if known else StudentError(f"{kinds[0]}: {message}{where}")

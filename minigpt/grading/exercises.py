@@ -58,7 +58,7 @@ def exercises(root):
 
 
 def chosen(known, lessons=None, ids=None):
-    """The exercises of these lessons, and these ones; all if neither is given. Raises InputError for an unknown name."""
+    """The exercises of these lessons, and these; all if neither is given. Raises InputError for an unknown name."""
     names = {exercise.lesson for exercise in known.values()}
     for name, there in [*((lesson, names) for lesson in lessons or []), *((id, set(known)) for id in ids or [])]:
         if name not in there:

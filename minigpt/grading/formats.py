@@ -10,10 +10,11 @@ import json
 import re
 from xml.etree import ElementTree
 
-from minigpt.grading.score import HIDDEN
+from minigpt.grading.rubric import HIDDEN
 
 COLUMNS = ("student", "exercise", "points", "most", "checks_passed", "checks", "says", "likely_mistake")
-UNPRINTABLE = re.compile(r"[^\t\n -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")      # XML 1.0 has no place for them
+# XML 1.0 has no place for these
+UNPRINTABLE = re.compile(r"[^\t\n -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LONGEST = 400           # characters of a sentence
 
 
@@ -39,7 +40,8 @@ def table(marked):
 
 def _lines_of(result):
     passed, n = counts(result)
-    lines = [f"  {result.exercise:<20}{result.points:>6g} of {result.most:<4g}" + (f"{passed} of {n} checks hold" if n else "")]
+    checks = f"{passed} of {n} checks hold" if n else ""
+    lines = [f"  {result.exercise:<20}{result.points:>6g} of {result.most:<4g}{checks}".rstrip()]
     lines += [f"      {clean(result.says)}"] if result.says else []
     lines += [f"      It answers like this mistake: {clean(result.likely)}."] if result.likely else []
     return lines

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pathlib
 import resource
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ class Settings:
     seconds: float = 5.0                # for one call of a function
     load_seconds: float = 30.0          # for loading the files; PyTorch takes some of it
     most_seconds: float = 600.0         # for all of a submission
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass
@@ -107,6 +108,8 @@ def _judge(pipe, student, files, rubrics, settings, number):
         now = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + JUDGE_MEMORY, now + JUDGE_MEMORY))
     os.setpgid(0, 0)
+    if "torch" in sys.modules:                         # it would wait for threads that a fork leaves behind
+        sys.modules["torch"].set_num_threads(1)
     pipe.send_bytes(json.dumps(asdict(mark(student, files, rubrics, settings, number))).encode())
 
 

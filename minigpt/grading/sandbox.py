@@ -4,6 +4,7 @@ Inside bubblewrap (the program bwrap) it sees Python, NumPy and what else is ins
 files, all read-only, a small folder for scratch, and neither a network nor other processes. Contracts, mistakes,
 solutions and expected values are not there. A network namespace alone would leave the files open.
 """
+import contextlib
 import functools
 import json
 import os
@@ -50,6 +51,14 @@ def not_contained():
     return "" if tried.returncode == 0 else f"bubblewrap does not work here: {tried.stderr.strip()[:200]}"
 
 
+def not_readable():
+    """A folder of Python or of this package that the user whom root changes to cannot look into; "" if none is."""
+    if os.getuid() != 0:
+        return ""
+    places = [pathlib.Path(place).resolve() for place in (sys.prefix, sys.base_prefix, ROOT)]
+    return next((str(at) for place in places for at in (place, *place.parents) if not at.stat().st_mode & 0o001), "")
+
+
 def start(folder, limits=None, *, contained=True, number=0):
     """Start the process of a folder with a student's files (submission*.py). Returns a Process.
 
@@ -58,7 +67,8 @@ def start(folder, limits=None, *, contained=True, number=0):
     ours, theirs = socket.socketpair()
     files = sorted(path.name for path in pathlib.Path(folder).glob("submission*.py"))
     shown, package, code = ("/submission", "/package", "/judge") if contained else (folder, ROOT, HERE)
-    settings = {"channel": theirs.fileno(), "uid": FIRST_UID + number if os.getuid() == 0 else None, "limits": asdict(limits or Limits()),
+    settings = {"channel": theirs.fileno(), "limits": asdict(limits or Limits()),
+                "uid": FIRST_UID + number if os.getuid() == 0 else None,
                 "files": [f"{shown}/{name}" for name in files], "package": str(package),
                 "folder": "/tmp" if contained else str(folder)}
     command = [sys.executable, "-P", "-s", "-B", f"{code}/student.py", json.dumps(settings)]
@@ -72,10 +82,8 @@ def start(folder, limits=None, *, contained=True, number=0):
 
 def stop(process):
     """End it, and all that it has started and that can be found."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.popen.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.popen.wait()
     process.channel.close()
 

@@ -178,5 +178,5 @@ def beside(name):
 
 if __name__ == "__main__":
     frames = beside("frames")
-    import numpy as np                                 # after confine() it could no longer be found
+    import numpy as np  # after confine() it could no longer be found
     main()
