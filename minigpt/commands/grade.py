@@ -25,7 +25,9 @@ def add_arguments(parser):
                              "some function is handed in)")
     parser.add_argument("--exercises", metavar="IDS", type=_names, help="mark these alone, as in attention.1")
     parser.add_argument("--hidden", metavar="DIR", type=pathlib.Path,
-                        help="a folder with tests of your own, test_CONCEPT.py, in the style of tests/test_CONCEPT.py")
+                        help="a folder with tests of your own, test_CONCEPT.py, in the style of tests/test_CONCEPT.py. "
+                             "They find mistakes, not copies: the answers of most exercises are in the package, which "
+                             "a submission may import")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json, of one student")
