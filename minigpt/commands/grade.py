@@ -18,7 +18,8 @@ def add_arguments(parser):
     """The flags of this command."""
     parser.add_argument("paths", nargs="+", metavar="PATH",
                         help="a .py or .ipynb file or several, of one student; or a folder with a file or a folder for "
-                             "each student")
+                             "each student. Exit status: 0 if one student has all points, or a class is marked; 1 if "
+                             "one student lacks points; 2 if nothing could be marked")
     parser.add_argument("--one-student", action="store_true", help="a folder holds the files of one student")
     parser.add_argument("--lessons", metavar="NAMES", type=_names,
                         help="mark all exercises of these lessons, as in attention,training (default: those of which "

@@ -57,7 +57,8 @@ def mark_all(submissions, rubrics, settings, *, jobs=1, report=lambda n: None):
         while waiting and len(running) < jobs:
             at, (student, files) = waiting.pop(0)
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_judge, args=(theirs, student, files, rubrics, settings, at % NUMBERS))
+            process = context.Process(target=_judge, args=(theirs, student, files, rubrics, settings, at % NUMBERS),
+                                      daemon=True)     # Ctrl-C ends them too
             process.start()
             theirs.close()
             running[ours] = at, student, process, time.monotonic() + settings.most_seconds
