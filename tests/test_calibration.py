@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from minigpt.grading.compare import assert_close, untouched
+from minigpt.reference import calibration as reference
 
 P = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.45, 0.55]])
 LABELS = np.array([0, 0, 0, 1])
@@ -128,3 +129,34 @@ def test_inputs_are_left_untouched(op):
     with untouched(logits=logits, labels=labels, p=p):
         op.call("calibration", p, labels)
         op.call("fitted_temperature", logits, labels)
+
+
+def test_a_single_text(op):
+    assert_close(op.call("calibration", np.array([[0.8, 0.2]]), np.array([0])), 0.2, "ECE")
+    assert_close(op.call("fitted_temperature", np.array([[2.0, 0.0]]), np.array([1])), 100.0, "T", (1e-6, 0))
+
+
+def test_strided_arrays_give_the_same(op):
+    logits, labels = some(20, 6)
+    p = softmax(logits[:, ::2])
+    wide = np.repeat(p, 2, axis=1)[:, ::2]
+    assert_close(op.call("calibration", wide, labels[::-1][::-1] % 3), op.call("calibration", p, labels % 3), "ECE")
+
+
+def test_float32_stays_float32(op):
+    logits, labels = some(20, 3)
+    p = softmax(logits).astype(np.float32)
+    same = op.call("calibration", p.astype(np.float64), labels)
+    assert_close(op.call("calibration", p, labels), same, "ECE", (1e-5, 1e-7))
+
+
+def test_large_scores_do_not_overflow(op):
+    logits, labels = some(20, 3)
+    assert np.isfinite(op.call("fitted_temperature", 1e4 * logits, labels))
+
+
+@hypothesis.given(n=st.integers(1, 20), K=st.integers(2, 4), seed=st.integers(0, 99))
+def test_the_temperature_agrees_with_the_reference(op, n, K, seed):
+    logits, labels = some(n, K, seed)
+    assert_close(op.call("fitted_temperature", logits, labels), reference.fitted_temperature(logits, labels), "T",
+                 (1e-6, 0))

@@ -47,7 +47,7 @@ def test_a_classifier_that_always_says_the_frequent_class_is_accurate_but_has_a_
     assert_close(op.call("macro_f1", matrix), 190 / 195 / 2, "macro F1")
 
 
-def test_without_texts_all_is_zero(op):
+def test_no_texts_give_no_scores(op):
     empty = op.call("confusion_matrix", np.zeros(0, dtype=int), np.zeros(0, dtype=int), 3)
     assert_close(empty, np.zeros((3, 3), dtype=int), "M")
     assert (op.call("accuracy", empty), op.call("macro_f1", empty)) == (0, 0)
@@ -78,3 +78,18 @@ def test_everything_agrees_with_scikit_learn(op, n, K, seed):
     assert_close(op.call("accuracy", matrix), sklearn.metrics.accuracy_score(labels, predicted), "accuracy")
     expected = sklearn.metrics.f1_score(labels, predicted, average="macro", zero_division=0)
     assert_close(op.call("macro_f1", matrix), expected, "macro F1")
+
+
+def test_a_single_text(op):
+    assert_close(op.call("confusion_matrix", np.array([1]), np.array([0]), 2), np.array([[0, 0], [1, 0]]), "M")
+
+
+def test_strided_arrays_give_the_same(op):
+    labels, predicted = some(20, 3)
+    expected = op.call("confusion_matrix", labels[::2].copy(), predicted[::2].copy(), 3)
+    assert_close(op.call("confusion_matrix", labels[::2], predicted[::2], 3), expected, "M")
+
+
+def test_large_counts_are_exact(op):
+    matrix = np.array([[2**40, 2**40], [0, 2**40]])
+    assert_close(op.call("accuracy", matrix), 2 / 3, "accuracy")

@@ -44,6 +44,10 @@ DRAWN = "what comes out is drawn, by each library otherwise; the laws of probabi
 NOT_APPLICABLE = {                                     # (concept, version, property): why not
     ("*", "reference", "reference"): "it is the reference",
     ("*", "reference", "any shape"): "the others agree with it on any shape, and PyTorch derives their gradients",
+    ("calibration", "*", "gradient"): NO_LOSS,
+    ("confusion_matrix", "*", "gradient"): NO_LOSS,
+    ("confusion_matrix", "*", "reference"): SAME_JUDGE,
+    ("confusion_matrix", "*", "dtype"): "whole numbers, of one kind",
     ("dropout", "*", "worked example"): DRAWN,
     ("dropout", "*", "reference"): DRAWN,
     ("dropout", "*", "judge"): DRAWN,

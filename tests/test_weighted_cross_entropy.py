@@ -85,6 +85,12 @@ def test_if_nothing_has_a_weight_loss_and_gradient_are_zero(op):
     assert_close(named(got), {"loss": np.array(0.0), "dlogits": np.zeros((3, 4))}, "result")
 
 
+def test_a_single_text_costs_what_it_costs_without_weights(op):
+    logits = np.array([[1.0, 0.0, -1.0]])
+    y, _ = op.run((logits,), np.array(1.0), labels=np.array([2]), weights=np.array([1.0, 2.0, 5.0]))
+    assert_close(y, np.log(np.exp(logits).sum()) + 1.0, "loss")
+
+
 def test_no_texts_cost_nothing(op):
     loss, (dlogits, *_) = op.run((np.zeros((0, 4)), np.zeros(0, dtype=np.int64)), ONE, weights=np.ones(4))
     assert_close(loss, 0.0, "loss")
