@@ -63,7 +63,8 @@ def pieces(model, tokenizer, prompt="", *, max_new_tokens=200, temperature=0.8, 
         generator.seed()
     else:
         generator.manual_seed(seed)
-    cache = KVCache(model.config, min(limit, len(ids) + max_new_tokens)) if cache is None else cache
+    if cache is None and model.config.causal:          # else what was read means something else with every new token
+        cache = KVCache(model.config, min(limit, len(ids) + max_new_tokens))
     choose = partial(speculative_tokens, n_draft=speculate) if speculate else next_tokens
     chosen = choose(last_scores(model, speculate + 1), torch.tensor(ids, device=device_of(model)),
                     temperature=temperature, top_k=top_k, top_p=top_p, penalty=repetition_penalty, generator=generator,

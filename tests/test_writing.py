@@ -1,4 +1,5 @@
 """What a model writes, piece by piece, and the command that lets it."""
+import dataclasses
 import itertools
 
 import pytest
@@ -10,6 +11,7 @@ from minigpt.kv_cache import KVCache
 from minigpt.runs import load_run
 from minigpt.swap import is_fused, use
 from minigpt.tokenizer import BPETokenizer, CharTokenizer
+from minigpt.transformer import Transformer
 from minigpt.writing import Speller, pieces, write
 
 
@@ -49,6 +51,17 @@ def spelled(tokenizer, ids, monkeypatch, **options):
 
 def text_of(found):
     return "".join(piece.text for piece in found)
+
+
+def test_a_model_that_reads_both_ways_writes_too_and_reads_all_again_for_every_token():
+    config = dataclasses.replace(new_model().config, causal=False)
+    model, tokenizer = Transformer(config, generator=torch.Generator().manual_seed(0)).eval(), CharTokenizer([*LETTERS])
+    ids = tokenizer.encode("abc")
+    for piece in itertools.islice(pieces(model, tokenizer, "abc", temperature=0, stop_ids=()), 4):
+        with torch.no_grad():
+            expected = int(model(torch.tensor([ids]))[0, -1].argmax())
+        assert [token.id for token in piece.tokens] == [expected]
+        ids.append(expected)
 
 
 def test_writing_gives_a_piece_for_each_token(monkeypatch):
