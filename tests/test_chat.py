@@ -178,7 +178,7 @@ class Screen:
 
     def interrupt(self, process, text):
         """Do what Ctrl-C does, until a text comes; between its prompt and its reading, input() does not notice it."""
-        for _ in range(20):
+        for _ in range(90):
             process.send_signal(signal.SIGINT)
             if select.select([self.terminal], [], [], 1)[0]:
                 return self.until(text)

@@ -12,6 +12,7 @@ import pytest
 from served import ask, asking, save, tiny
 from tiny import refused
 
+import minigpt
 from minigpt.server.line import Line
 from minigpt.server.running import Server, bind, url_of
 
@@ -78,6 +79,7 @@ def test_a_port_in_use_is_said_before_the_model_is_loaded(capsys):
 def test_without_the_packages_it_says_how_to_get_them(capsys, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "fastapi" or "minigpt.server" in name]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(minigpt, "server", raising=False)     # put back afterwards, as it was
     monkeypatch.setitem(sys.modules, "fastapi", None)
     line = refused(["serve"], capsys)
     assert line == ("minigpt: error: serving needs the package fastapi; pip install 'minigpt[serve]', or pip install "

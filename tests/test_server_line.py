@@ -105,7 +105,7 @@ def test_a_long_prompt_is_read_in_parts_and_others_have_their_turn_between_them(
     prompts = [[k] * 100 for k in (7, 8)]
     with in_background(served) as url:
         whole = [ask(url, "/v1/completions", BODY | {"prompt": prompt})[2]["choices"] for prompt in prompts]
-    monkeypatch.setattr("minigpt.server.served.PART", 10)
+    monkeypatch.setitem(type(served)._read.__globals__, "PART", 10)
     monkeypatch.setattr(Transformer, "hidden", lambda model, ids, **options: read.append((int(ids[0, 0]), ids.shape[1]))
                         or hidden(model, ids, **options))
     served = tiny()

@@ -34,12 +34,6 @@ def most_probable_first(probabilities, mass):
     return kept_in_order(probabilities, -probabilities, mass)
 
 
-@mistake("typical", "the distance has a sign, so that the most probable come first; take its size (equation 2)")
-def signed_distance(probabilities, mass):
-    p = probabilities
-    return kept_in_order(p, np.where(p > 0, surprise_of(p) - entropy_of(p), np.inf), mass)
-
-
 @mistake("typical", "the least typical tokens come first (equation 3)")
 def least_typical_first(probabilities, mass):
     p = probabilities
