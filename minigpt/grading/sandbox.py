@@ -98,8 +98,8 @@ def _container(folder):
     words = [word for place in above for word in ("--dir", place)]         # or only root could look into them
     words += [word for place, source in binds.items() for word in ("--ro-bind", str(source), place)]
     scratch = ("--size", str(SCRATCH), "--perms", "1777", "--tmpfs", "/tmp")
-    return ["bwrap", *_namespaces(), "--die-with-parent", "--new-session", *words, "--dev", "/dev", "--proc", "/proc",
-            *scratch]
+    return ["bwrap", *_namespaces(), "--die-with-parent", "--new-session", *scratch, *words, "--dev", "/dev", "--proc",
+            "/proc"]                                   # scratch comes first, or it would hide a Python that is in /tmp
 
 
 def _namespaces():
