@@ -17,7 +17,7 @@ def baselines(task):
         tfidf_tw = (1 + log count_tw) (log((1 + N) / (1 + N_w)) + 1),   scaled to length 1 per text
         (N texts, N_w of them with the word w)
 
-    Words and pairs of neighbours, with settings that are ours and the same for every task (alpha, C): none is tuned, and
+    Words and pairs of neighbours, with settings of ours (alpha, C) that are the same for every task: none is tuned, and
     single words do better on some tasks. They see training texts only, never validation.
     Scripts without spaces between words (Chinese) are cut into pairs of characters.
     Raises ImportError without scikit-learn.
