@@ -99,6 +99,14 @@ def test_what_is_no_gguf_file_is_refused(tmp_path):
             pretrained.load(tmp_path / "x.gguf")
 
 
+def test_a_scale_that_is_no_number_is_refused_by_name(file, tmp_path):
+    data, stored = bytearray(file.read_bytes()), {t.name: t for t in gguf.GGUFReader(file).tensors}
+    at = stored["blk.1.attn_q.weight"].data_offset
+    data[at:at + 2] = b"\x00\x7c"                      # infinity, as a half-precision number
+    (tmp_path / "x.gguf").write_bytes(data)
+    refused(tmp_path / "x.gguf", "is damaged: blocks.1.attention.query.weight holds values from ")
+
+
 def test_a_file_cut_off_anywhere_is_refused_in_one_line(file, tmp_path):
     data = file.read_bytes()
     for end in [*range(0, 300, 23), *range(300, len(data), len(data) // 40), len(data) - 40]:

@@ -109,6 +109,14 @@ def test_a_tensor_of_another_type_is_refused_by_name(folder):
     refused(folder, "model.norm.weight is of type I8; we read F32, F16, BF16")
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_weight_that_is_no_number_is_refused_by_name(folder, value):
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][3, 4] = float(value)
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+    refused(folder, "is damaged: blocks.1.feed_forward.up.weight holds values from ")
+
+
 @pytest.mark.parametrize("file", ["../secret.safetensors", "/etc/passwd", "a/b.safetensors", "..", 3, "x.bin",
                                   "a\\b.safetensors", ".safetensors"])
 def test_no_name_in_an_index_leads_out_of_the_folder(folder, file):

@@ -91,7 +91,7 @@ def assembled(config, shapes, tensor, name):
 
     shapes: {our name: shape} of all that the file holds. tensor(our name): the tensor, float32; asked for only once all
     shapes are known to fit. name: what to call the file in a message.
-    Raises InputError if a tensor is missing, has no place, or another shape.
+    Raises InputError if a tensor is missing, has no place, another shape, or holds infinity or NaN.
     """
     if config.n_layer * 9 > len(shapes):               # before anything is made of that many layers
         raise InputError(f"{name}: {config.n_layer} layers, but only {len(shapes)} tensors; some are missing")
@@ -108,8 +108,16 @@ def assembled(config, shapes, tensor, name):
         if tuple(shapes[key]) != shape:
             raise InputError(f"{name}: {key} has the shape {tuple(shapes[key])}, where the sizes of the model say "
                              f"{shape}")
-    model.load_state_dict({key: torch.nn.Parameter(tensor(key)) for key in expected}, assign=True)
+    model.load_state_dict({key: _finite(tensor(key), key, name) for key in expected}, assign=True)
     return model
+
+
+def _finite(weight, key, name):
+    """The weight as a parameter. A damaged scale makes 32 weights infinite or NaN, and then every answer NaN."""
+    low, high = weight.aminmax()                       # NaN if there is one
+    if not (low.isfinite() and high.isfinite()):
+        raise InputError(f"{name} is damaged: {key} holds values from {low:g} to {high:g}; fetch it again")
+    return torch.nn.Parameter(weight)
 
 
 def gguf_tokenizer(file, name):
