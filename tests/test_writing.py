@@ -27,6 +27,24 @@ def test_generating_prints_the_prompt_and_what_follows(finished, capsys):
     assert len("men\n") < len(out) <= len("men\n") + 20    # less, if the model ends its text
 
 
+def test_generating_ends_before_the_first_of_several_texts(finished, capsys):
+    ask = ["generate", "--model", finished, "--seed", "0", "--max-new-tokens", "9", "--temperature", "0"]
+    main(ask)
+    text = capsys.readouterr().out[:-1]
+    main([*ask, "--stop", "never", "--stop", text[2]])
+    assert capsys.readouterr().out == text[:text.index(text[2])] + "\n"
+
+
+def test_generating_with_a_penalty_writes_otherwise_and_one_of_zero_is_refused(finished, capsys):
+    ask = ["generate", "--model", finished, "--seed", "0", "--max-new-tokens", "20", "--temperature", "0"]
+    main(ask)
+    plain = capsys.readouterr().out
+    main([*ask, "--repetition-penalty", "50"])
+    assert capsys.readouterr().out != plain
+    assert main([*ask, "--repetition-penalty", "0"]) == 2
+    assert "repetition_penalty=0.0 must be greater than 0" in capsys.readouterr().err
+
+
 def test_a_seed_makes_generating_repeatable_and_n_texts_differ(finished, capsys):
     for _ in range(2):
         main(["generate", "--model", finished, "--seed", "3", "--n", "2"])

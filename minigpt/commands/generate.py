@@ -15,6 +15,7 @@ EXAMPLES = """\
 python -m minigpt generate --model runs/mine --prompt "Once upon a time"
 python -m minigpt generate --model runs/mine --prompt "Once" --temperature 0.5 --top-p 0.9 --seed 1 --n 3
 python -m minigpt generate --model smollm2 --prompt "The moon is" --stop "." --max-new-tokens 50 --quantize int8
+python -m minigpt generate --model smollm2 --prompt "I like" --repetition-penalty 1.2 --stop "." --stop "!"
 python -m minigpt generate --model smollm2 --prompt "1, 2, 3, 4, 1, 2, 3, 4, 1," --temperature 0 --speculate 8
 python -m minigpt generate --model runs/my-softmax --mine my/softmax.py --prompt Once"""
 
@@ -29,8 +30,10 @@ def add_arguments(parser):
     parser.add_argument("--top-k", type=int, metavar="INT", help="draw from this many of the likeliest tokens only")
     parser.add_argument("--top-p", type=float, metavar="FLOAT",
                         help="draw from the likeliest tokens that together have this probability")
+    parser.add_argument("--repetition-penalty", type=float, default=1.0, metavar="FLOAT",
+                        help="above 1: tokens that it wrote already become less likely (default: %(default)s; try 1.2)")
     parser.add_argument("--seed", type=int, metavar="INT", help="the same seed writes the same (default: chance)")
-    parser.add_argument("--stop", metavar="TEXT", help="end before this text")
+    parser.add_argument("--stop", metavar="TEXT", action="append", help="end before this text; may be given again")
     parser.add_argument("--n", type=int, default=1, metavar="INT", help="how many texts (default: %(default)s)")
     parser.add_argument("--window", action="store_true", help="of a prompt that is too long, use the end")
     parser.add_argument("--speculate", type=int, default=0, metavar="INT",
@@ -64,9 +67,10 @@ def _options(args):
     """What `write` takes, checked."""
     import torch
 
-    from minigpt.generation import next_token_probabilities
+    from minigpt.generation import next_token_probabilities, repetition_penalty
     options = {"temperature": args.temperature, "top_k": args.top_k, "top_p": args.top_p}
     checked(next_token_probabilities, torch.zeros(1), **options)
+    checked(repetition_penalty, torch.zeros(1), torch.zeros(0, dtype=torch.int64), args.repetition_penalty)
     for name in ("max_new_tokens", "n"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)} must be at least 1")
@@ -75,7 +79,7 @@ def _options(args):
     if args.seed is not None and not 0 <= args.seed <= LARGEST:
         raise InputError(f"--seed {args.seed} must lie between 0 and {LARGEST}")
     return options | {"max_new_tokens": args.max_new_tokens, "stop": args.stop, "window": args.window,
-                      "speculate": args.speculate}
+                      "speculate": args.speculate, "repetition_penalty": args.repetition_penalty}
 
 
 def _called(args, functions, model, tokenizer, options):
