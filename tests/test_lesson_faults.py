@@ -18,10 +18,21 @@ def test_a_lesson_that_fails_leaves_the_old_notebook(root, change, capsys):
     assert (root / "notebooks/01_toy.ipynb").read_bytes() == before
 
 
-def test_a_lesson_over_its_time_is_an_error(root, monkeypatch):
-    monkeypatch.setattr(build, "SECONDS", 1)
-    monkeypatch.setattr(build, "execute", lambda notebook: 1.5)
-    assert "took 2 s, the budget is 1 s" in build.build(root / "lessons/01_toy.md").error
+def test_a_lesson_over_its_time_is_not_written(root, monkeypatch, capsys):
+    before = (root / "notebooks/01_toy.ipynb").read_bytes()
+    monkeypatch.setattr(build, "execute", lambda notebook: 91.0)
+    monkeypatch.setattr(build, "faults", lambda *of: [])
+    assert build.main([]) == 1
+    assert "took 91 s, the budget is 90 s" in capsys.readouterr().out
+    assert (root / "notebooks/01_toy.ipynb").read_bytes() == before
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(134.0, 0), (136.0, 1)])
+def test_a_check_may_take_half_as_long_again(root, monkeypatch, capsys, seconds, status):
+    monkeypatch.setattr(build, "execute", lambda notebook: seconds)
+    monkeypatch.setattr(build, "faults", lambda *of: [])
+    assert build.main(["--check"]) == status
+    assert ("the budget is 135 s" in capsys.readouterr().out) == bool(status)
 
 
 @pytest.mark.parametrize(("body", "message"), [

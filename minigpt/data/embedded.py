@@ -1,5 +1,6 @@
 """Text that every Python has: its help topics, the docstrings and the source of its standard library."""
 import ast
+import functools
 import sysconfig
 import tokenize
 import warnings
@@ -56,17 +57,25 @@ def _read(path):
         return ""
 
 
-def docstrings(text: str) -> list[tuple[str, str]]:
+@functools.lru_cache(maxsize=1024)   # parsing all of it takes seconds, and a corpus and its task both want it
+def docstrings(text: str) -> tuple[tuple[str, str], ...]:
     """(docstring, name of the outermost class around it, else "") of a file, dedented, in the order of the source."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")   # a backslash in an old string is not our business
         try:
             tree = ast.parse(text)
         except SyntaxError:
-            return []
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    owners = {id(inner): outer.name for outer in classes for inner in ast.walk(outer)}
-    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
-    nodes.sort(key=lambda node: getattr(node, "lineno", 0))
-    return [(docstring, owners.get(id(node), "")) for node in nodes if (docstring := ast.get_docstring(node))]
+            return ()
+    found = sorted(_documented(tree), key=lambda pair: getattr(pair[0], "lineno", 0))
+    return tuple((docstring, owner) for node, owner in found if (docstring := ast.get_docstring(node)))
+
+
+def _documented(node, owner=""):
+    """(node, owner) of everything that can have a docstring: statements are looked through, expressions are not."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node, owner
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inner = getattr(node, field, ())
+        for child in inner if isinstance(inner, list) else ():      # the body of a lambda is no list
+            is_outermost = isinstance(node, ast.Module) and isinstance(child, ast.ClassDef)
+            yield from _documented(child, child.name if is_outermost else owner)
