@@ -8,7 +8,9 @@ import torch
 
 from minigpt.errors import InputError
 from minigpt.grading import check
+from minigpt.grading.compare import Mismatch, assert_close
 from minigpt.grading.contract import _parameters, mistakes
+from minigpt.reference.minhash import minhash
 from minigpt.reference.softmax import softmax_backward, softmax_forward
 
 
@@ -64,6 +66,20 @@ def test_a_wrong_shape_is_said_with_both_shapes():
     text = str(check("softmax", lambda x: (softmax_forward(x)[0].sum(axis=-1), None), softmax_backward))
     assert "has shape" in text
     assert "expected (" in text
+
+
+def test_two_numbers_that_differ_late_are_told_with_the_digits_that_differ():
+    with pytest.raises(Mismatch, match="expected 2147483647, got 2147483640 "):
+        assert_close(np.array([2147483640]), np.array([2147483647]))
+    with pytest.raises(Mismatch, match=r"expected 0\.25, got 0\.250001 "):
+        assert_close(np.array([0.250001]), np.array([0.25]))
+
+
+def test_capitals_within_a_property_stay():
+    def empty_is_0(s, a, b):
+        return minhash(s, a, b) if len(s) else 0 * a
+
+    assert "No members give P everywhere: " in str(check("minhash", minhash=empty_is_0))
 
 
 def test_a_short_function_without_names_of_its_own_is_no_stub():

@@ -173,7 +173,8 @@ def _lines(verdict):
 def first_reason(wrong):
     """What to say of outcomes that did not pass: the first that says most, as a sentence with its reason."""
     first = next((o for o in wrong if o.status == "failed" or _frames(o)), wrong[0])
-    return f"{sentence(first.test).capitalize()}: {_reason(first)}"
+    words = sentence(first.test)
+    return f"{words[:1].upper()}{words[1:]}: {_reason(first)}"
 
 
 def sentence(test):

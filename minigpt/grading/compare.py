@@ -76,8 +76,15 @@ def assert_close(got, expected, what="y", tolerance=None):
         apart = np.abs(np.where(close, 0, np.nan_to_num(got - expected, nan=np.inf)).astype(float))
     worst = tuple(int(i) for i in np.unravel_index(apart.argmax(), apart.shape))
     where = f"{what}{list(worst)}" if worst else what
-    raise Mismatch(f"{where}: expected {expected[worst]:.6g}, got {got[worst]:.6g} "
+    right, wrong = _told_apart(expected[worst], got[worst])
+    raise Mismatch(f"{where}: expected {right}, got {wrong} "
                    f"({int((~close).sum())} of {close.size} values differ)", what, got, expected)
+
+
+def _told_apart(one, other):
+    """Two different numbers as text, with as many digits as it takes to see that they differ."""
+    texts = ((f"{one:.{digits}g}", f"{other:.{digits}g}") for digits in (6, 12, 17, 20))
+    return next((pair for pair in texts if pair[0] != pair[1]), (repr(one), repr(other)))
 
 
 @contextlib.contextmanager

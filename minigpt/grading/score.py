@@ -66,7 +66,8 @@ def _result(rubric, student, outcomes, absent):
 def _reason(outcome):
     """The first test that does not hold, and why, in a sentence."""
     if isinstance(outcome.error, StudentError | Malformed):
-        return f"{sentence(outcome.test).capitalize()}: {outcome.error}"
+        words = sentence(outcome.test)
+        return f"{words[:1].upper()}{words[1:]}: {outcome.error}"
     if outcome.status == "crashed":
         outcome.error.with_traceback(None)             # it leads through our files; the student's line is in the text
     return first_reason([outcome])

@@ -36,6 +36,18 @@ def last_missing(text, n=3):
     return np.unique(numbered(runs_of(words, n)[:-1] if len(words) > n else runs_of(words, n)))
 
 
+@mistake("shingles", "the last runs have fewer than n words: n words among N begin at N - n + 1 places (equation 1)")
+def cut_short_at_the_end(text, n=3):
+    words = WORD.findall(text.casefold())
+    return np.unique(numbered(" ".join(words[i:i + n]) for i in range(len(words))))
+
+
+@mistake("shingles", "the numbers are not below P: mod P is missing (equation 1)")
+def without_mod_p(text, n=3):
+    runs = runs_of(WORD.findall(text.casefold()), n)
+    return np.unique(np.array([zlib.crc32(run.encode()) for run in runs], dtype=np.int64))
+
+
 @mistake("shingles", "a text shorter than a run has nothing; it is one run")
 def short_text_empty(text, n=3):
     words = WORD.findall(text.casefold())
@@ -103,6 +115,11 @@ def largest(s, a, b):
 @mistake("minhash", "mod P is missing: a x + b keeps the order of x, and the smallest member always wins (equation 3)")
 def without_mod(s, a, b):
     return (a[:, None] * s + b[:, None]).min(axis=1, initial=P)
+
+
+@mistake("minhash", "mod P comes after the smallest is taken; each value is one mod P (equation 3, then 4)")
+def mod_after_the_smallest(s, a, b):
+    return (a[:, None] * s + b[:, None]).min(axis=1) % P if len(s) else np.full(len(a), P)
 
 
 @mistake("minhash", "b is not added (equation 3)")
