@@ -25,6 +25,11 @@ def glu(gate, up):
     return gated(gate, up, sigmoid(gate))
 
 
+@mistake("swiglu_forward", "the value is gated by a sigmoid (that is GLU); here it is SiLU, whose gradient you have")
+def glu_with_the_gradient_of_silu(gate, up):
+    return sigmoid(gate) * up, swiglu_forward(gate, up)[1]
+
+
 @mistake("swiglu_forward", "the gate is GELU (that is GEGLU); here it is SiLU (equation 1)")
 def geglu(gate, up):
     return gated(gate, up, gelu_forward(gate)[0])
@@ -84,6 +89,12 @@ def gradients_swapped(dy, cache):
 @mistake("swiglu_backward", "dgate is not bent back: it needs the slope of SiLU (equation 4)")
 def slope_of_silu_missing(dy, cache):
     return dy * cache.up, dy * cache.a
+
+
+@mistake("swiglu_backward", "the slope at the gate is the sigmoid's; SiLU is x times the sigmoid (equation 4)")
+def slope_of_the_sigmoid(dy, cache):
+    s = sigmoid(cache.silu.x)
+    return dy * cache.up * s * (1 - s), dy * cache.a
 
 
 @mistake("swiglu_backward", "the slope at the gate is that of GELU; SiLU has another (equation 4)")
