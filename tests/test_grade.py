@@ -173,6 +173,17 @@ def test_the_table_says_what_was_lost_and_why():
     assert "\x1b" not in text
 
 
+def test_a_student_who_is_given_up_has_a_result_for_each_exercise_like_the_others(tmp_path):
+    """What is marked by hand was left out, and the table of a class with such a student ended in an IndexError."""
+    (tmp_path / "a.py").write_text("while True: pass\n")
+    known = exercises(ROOT)
+    rubrics = [known["training.1"], Rubric(known["first_model.3"])]
+    settings = Settings(contained=not sandbox.not_contained(), most_seconds=0.1)
+    (marked,) = mark_all({"ana": [tmp_path / "a.py"]}, rubrics, settings)
+    assert [(result.exercise, result.most) for result in marked.results] == [("training.1", 0), ("first_model.3", 10)]
+    assert "given up" in table([marked])
+
+
 def test_without_bubblewrap_nothing_is_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sandbox, "not_contained", lambda: "bubblewrap (bwrap) is not installed")
     (tmp_path / "a.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n{UNSCALED}")

@@ -93,8 +93,8 @@ def _received(pipe, student, rubrics):
 
 
 def _unmarked(student, rubrics, why):
-    results = [Result(exercise.id, 0.0, exercise.points, {}, why, "") for exercise in map(exercise_of, rubrics)
-               if not exercise.by_hand]
+    results = [by_hand(rubric) if exercise_of(rubric) is rubric else
+               Result(rubric.exercise.id, 0.0, rubric.exercise.points, {}, why, "") for rubric in rubrics]
     return Marked(student, results, [why])
 
 
