@@ -15,7 +15,7 @@ from minigpt.grading.formats import as_csv, as_gradescope, as_junit, table
 from minigpt.grading.marking import Marked, Settings, mark_all
 from minigpt.grading.rubric import Rubric, reference
 from minigpt.grading.score import Result
-from minigpt.grading.submissions import from_notebook
+from minigpt.grading.submissions import from_notebook, students
 from minigpt.listing import ROOT
 
 RIGHT = """
@@ -140,6 +140,16 @@ def test_of_a_notebook_the_functions_asked_for_come_with_what_they_need():
     source = from_notebook(text, ["f"])
     assert [part in source for part in ("HALF * math.pi", "import math", "HALF = 1 / 2")] == [True] * 3
     assert [part in source for part in ("print", "import os", "of the lesson")] == [False] * 3
+
+
+def test_files_of_one_name_are_of_one_student(tmp_path):
+    """Of ana.ipynb and ana.py only the second was marked, and nothing said so."""
+    for name in ("ana.ipynb", "ana.py", "bo.py", ".hidden.py", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "bo").mkdir()
+    (tmp_path / "bo" / "answers.py").touch()
+    found = {student: [file.name for file in files] for student, files in students(tmp_path).items()}
+    assert found == {"ana": ["ana.ipynb", "ana.py"], "bo": ["answers.py", "bo.py"]}
 
 
 def test_csv_has_a_row_for_each_exercise_and_no_formula_for_a_spreadsheet():

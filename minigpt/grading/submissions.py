@@ -29,11 +29,14 @@ class Submission:
 def students(folder):
     """{student: files} of a folder with an entry for each student: a folder of files, or one file.
 
-    Raises InputError if there is none.
+    What has the same name but for its suffix, ana.py and ana.ipynb, is of one student. Raises InputError if there is
+    no student.
     """
-    entries = [p for p in sorted(pathlib.Path(folder).iterdir()) if not p.name.startswith((".", "__"))]
-    found = {entry.name if entry.is_dir() else entry.stem: files_in([entry]) for entry in entries
-             if not entry.is_symlink() and (entry.is_dir() or entry.suffix in SUFFIXES)}
+    found = {}
+    for entry in sorted(pathlib.Path(folder).iterdir()):
+        is_one = entry.is_dir() or entry.suffix in SUFFIXES
+        if is_one and not entry.is_symlink() and not entry.name.startswith((".", "__")):
+            found.setdefault(entry.name if entry.is_dir() else entry.stem, []).extend(files_in([entry]))
     if not found:
         raise InputError(f"{folder}: no {' or '.join(SUFFIXES)} file, and no folder, in it")
     return found
