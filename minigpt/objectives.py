@@ -7,6 +7,7 @@ from collections import namedtuple
 
 import torch
 
+from minigpt.bert_loss import bert_loss
 from minigpt.evaluation import device_of
 from minigpt.linear import linear
 from minigpt.linear_cross_entropy import linear_cross_entropy
@@ -30,17 +31,19 @@ def masked_tokens(model, batch):
 
 
 def masked_tokens_and_next_sentence(model, batch):
-    """BERT's: the sum of two means, one over the hidden tokens and one over the pairs.
-
-        loss = masked_lm + next_sentence
+    """BERT's: bert_loss, the sum of two means, one over the hidden tokens and one over the pairs.
 
     model: a Classifier with how="first" and two classes. Returns (loss in nats, number of hidden tokens).
     Source: Devlin et al. 2018, arXiv:1810.04805, appendix A.2.
     """
     batch = batch.to(device_of(model))
     h = _read(model, batch)                                                       # (B,T,C)
-    loss, n = _of_tokens(model, batch, h)
-    return loss + next_sentence(_of_pairs(model, batch, h), batch.labels), n
+    pairs = _of_pairs(model, batch, h), batch.labels
+    if is_fused("linear_cross_entropy"):
+        loss, n = _of_tokens(model, batch, h)
+        return loss + next_sentence(*pairs), n
+    logits, targets = _scores_of_tokens(model, batch, h)
+    return bert_loss(logits, targets, *pairs), targets.numel()
 
 
 @torch.no_grad()
@@ -87,11 +90,23 @@ def _read(model, batch):
 
 
 def _of_tokens(model, batch, h):
-    chosen = batch.targets >= 0                                                   # (B,T), N of them
-    h, targets, weight = h[chosen], batch.targets[chosen], _trunk(model).output_weight            # (N,C), (N,), (V,C)
     if is_fused("linear_cross_entropy"):
-        return linear_cross_entropy(h, weight, targets), len(targets)
-    return masked_lm(linear(h, weight)[None], targets[None]), len(targets)       # as (1,N,V) and (1,N)
+        h, targets = _hidden_places(batch, h)
+        return linear_cross_entropy(h, _trunk(model).output_weight, targets), len(targets)
+    logits, targets = _scores_of_tokens(model, batch, h)
+    return masked_lm(logits, targets), targets.numel()
+
+
+def _hidden_places(batch, h):
+    """((N,C), (N,)): what is read at the N places that are asked, and what stood there."""
+    chosen = batch.targets >= 0                                                   # (B,T)
+    return h[chosen], batch.targets[chosen]
+
+
+def _scores_of_tokens(model, batch, h):
+    """((1,N,V), (1,N)): a single row, of the places that are asked."""
+    h, targets = _hidden_places(batch, h)
+    return linear(h, _trunk(model).output_weight)[None], targets[None]
 
 
 def _of_pairs(model, batch, h):

@@ -7,6 +7,7 @@ import torch
 from test_masked_batches import TEXTS, TOKENIZER, batches
 
 import minigpt
+from minigpt.bert_loss import bert_loss
 from minigpt.classifier import Classifier
 from minigpt.config import preset
 from minigpt.data.masked_batches import MaskedBatch
@@ -44,9 +45,11 @@ def test_the_output_layer_at_hidden_places_only_gives_the_loss_and_gradient_of_a
             torch.testing.assert_close(few, all_)
 
 
-def test_the_joint_loss_is_the_sum_of_the_two_means():
+@pytest.mark.parametrize("name", ["math", "fused"])
+def test_the_joint_loss_is_the_sum_of_the_two_means(name):
     model = encoder()
-    loss, n = masked_tokens_and_next_sentence(model, PAIR)
+    with minigpt.use(**implementation(name)):
+        loss, n = masked_tokens_and_next_sentence(model, PAIR)
     hidden, n_hidden = masked_tokens(model, PAIR)
     scores = model(PAIR.ids, PAIR.key_mask, PAIR.token_types)
     torch.testing.assert_close(loss, hidden + next_sentence(scores, PAIR.labels))
@@ -83,9 +86,10 @@ def test_the_objectives_call_the_functions_that_a_reader_can_replace():
             return function(*args, **kwargs)
         return note
 
-    with minigpt.use(masked_lm=noted("masked_lm", masked_lm), next_sentence=noted("next_sentence", next_sentence)):
+    functions = {"bert_loss": bert_loss, "masked_lm": masked_lm, "next_sentence": next_sentence}
+    with minigpt.use(**{name: noted(name, function) for name, function in functions.items()}):
         masked_tokens_and_next_sentence(encoder(), PAIR)
-    assert calls == ["masked_lm", "next_sentence"]
+    assert calls == list(functions)
 
 
 def test_guesses_that_are_right_are_counted():
