@@ -53,7 +53,7 @@ def settings_of(method, n_texts, *, epochs=None, from_scratch=False, **given):
     per_round = -(-n_texts // size)
     steps = max(per_round * recipe.epochs, recipe.steps) if epochs is None else max(1, round(per_round * epochs))
     usual = {"steps": steps, "lr": recipe.lr, "batch_size": recipe.batch_size, "weight_decay": recipe.weight_decay,
-             "evaluate_every": max(1, min(per_round, steps // 10) if steps < 10 * per_round else per_round)}
+             "evaluate_every": max(1, steps // 10)}
     if "tokens" in given or "minutes" in given:
         raise InputError("fine-tuning goes by --steps or --epochs")
     return TrainConfig(**FIXED | usual | given)

@@ -70,6 +70,7 @@ def test_inputs_are_left_untouched(op):
         op.call("macro_f1", matrix)
 
 
+@pytest.mark.filterwarnings("ignore:A single label")   # scikit-learn's; it is no matter here
 @hypothesis.given(n=st.integers(1, 40), K=st.integers(1, 6), seed=st.integers(0, 99))
 def test_everything_agrees_with_scikit_learn(op, n, K, seed):
     labels, predicted = some(n, K, seed)
