@@ -100,7 +100,7 @@ def _overview(known):
 
 def _in_words(error):
     """What to tell the user; nothing if the mistake is ours."""
-    if isinstance(error, InputError):
+    if isinstance(error, InputError) or (isinstance(error, NotImplementedError) and "this release" in str(error)):
         return str(error)
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC:

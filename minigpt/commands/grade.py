@@ -1,4 +1,4 @@
-"""Mark the exercises in a student's file or notebook, or in a folder of many."""
+"""Mark the exercises in a student's file or notebook, or in a folder of many; or build a release without answers."""
 import os
 import pathlib
 import sys
@@ -10,7 +10,8 @@ EXAMPLES = """\
 python -m minigpt grade my/attention.ipynb
 python -m minigpt grade attention.py training.py --lessons attention,training --junit results.xml
 python -m minigpt grade submissions --lessons attention --csv points.csv --jobs 2
-python -m minigpt grade --one-student /autograder/submission --gradescope /autograder/results/results.json"""
+python -m minigpt grade --one-student /autograder/submission --gradescope /autograder/results/results.json
+python -m minigpt grade release --lessons attention,transformer --out handout"""
 FILES = {"csv": "as_csv", "junit": "as_junit", "gradescope": "as_gradescope"}
 
 
@@ -19,7 +20,8 @@ def add_arguments(parser):
     parser.add_argument("paths", nargs="+", metavar="PATH",
                         help="a .py or .ipynb file or several, of one student; or a folder with a file or a folder for "
                              "each student. Exit status: 0 if one student has all points, or a class is marked; 1 if "
-                             "one student lacks points; 2 if nothing could be marked")
+                             "one student lacks points; 2 if nothing could be marked. Or the word release: write a "
+                             "copy of the repository in which the answers of --lessons or --exercises are left out")
     parser.add_argument("--one-student", action="store_true", help="a folder holds the files of one student")
     parser.add_argument("--lessons", metavar="NAMES", type=_names,
                         help="mark all exercises of these lessons, as in attention,training (default: those of which "
@@ -29,6 +31,7 @@ def add_arguments(parser):
                         help="a folder with tests of your own, test_CONCEPT.py, in the style of tests/test_CONCEPT.py. "
                              "They find mistakes, not copies: the answers of most exercises are in the package, which "
                              "a submission may import")
+    parser.add_argument("--out", metavar="DIR", help="of a release: the folder to write, whole or not at all")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json, of one student")
@@ -41,7 +44,11 @@ def add_arguments(parser):
 
 
 def run(args) -> int:
-    """Mark, print and write; 0 if one student has all points or a class is marked, else 1."""
+    """Mark, print and write; 0 if one student has all points or a class is marked, else 1. Or build a release."""
+    if args.out or args.paths == ["release"]:
+        from minigpt.grading import release_command
+        if release_command.is_release(args):
+            return release_command.run(args)
     submissions = _submissions(args)
     _check(args, submissions)
     contained = _contained(args)

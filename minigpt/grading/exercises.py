@@ -27,6 +27,7 @@ class Exercise:
     given: dict = field(default_factory=dict)
     through: str = ""
     by_hand: str = ""
+    checked: str = ""                   # the concept of the check in the lesson, which may be another one
 
     @property
     def lesson(self):
@@ -87,9 +88,9 @@ def _exercise(title, concept, stubs, earlier, table):
     row = dict(table.get(id, {}))
     if unknown := set(row) - FIELDS:
         raise InputError(f"lessons/exercises.toml, {id}: {suggest(min(unknown), FIELDS)}")
-    plays, concept = row.pop("plays", {}), row.pop("concept", concept)
+    plays, checked, concept = row.pop("plays", {}), concept, row.pop("concept", concept)
     return Exercise(id, IDENTITY.sub("", title).strip(), concept, {name: plays.get(name, name) for name in stubs},
-                    earlier | stubs, **row)
+                    earlier | stubs, checked=checked, **row)
 
 
 def _functions(code):

@@ -9,7 +9,9 @@ import torch
 
 from minigpt.bridge import as_gradients, check_gradients
 from minigpt.grading.compare import Unasked, assert_close
+from minigpt.listing import ROOT
 
+STORED = ROOT / "tests" / "stored"      # of a release: the answers of what is assigned, as arrays
 
 class Op:
     """What a contract runs: `op.run(inputs, dy) -> (y, gradients)`, on NumPy arrays.
@@ -112,6 +114,9 @@ def implementations(concept):
     if concept.endswith("_kernel"):
         return [KernelOp(concept, op.name, op.functions) for op in implementations(concept.removesuffix("_kernel"))
                 if op.name == "triton"]
+    if (STORED / f"{concept}.npz").is_file():
+        from minigpt.grading.stored import played  # it is an Op itself
+        return [played(concept)]
     found = []
     for name, module, options in (
         ("reference", f"minigpt.reference.{concept}", {}),
