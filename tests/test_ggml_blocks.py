@@ -6,7 +6,7 @@ import pytest
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 
-from minigpt.grading.compare import Mismatch, refused, untouched
+from minigpt.grading.compare import Mismatch, Tolerance, assert_close, refused, untouched
 from minigpt.reference import ggml_blocks as reference
 
 KINDS = ("Q4_0", "Q4_1", "Q8_0")
@@ -33,10 +33,9 @@ def run(op, kind, data):
 
 def assert_equal_bits(got, expected, what="w"):
     got, expected = np.asarray(got), np.asarray(expected)
-    same = got.shape == expected.shape and got.dtype == expected.dtype and np.array_equal(got, expected, equal_nan=True)
-    if not same:
-        raise Mismatch(f"{what}: expected {expected.dtype} {expected.shape} {expected.reshape(-1)[:4]} ..., got "
-                       f"{got.dtype} {got.shape} {got.reshape(-1)[:4]} ...", what, got, expected)
+    assert_close(got, expected, what, Tolerance(0, 0))
+    if got.dtype != expected.dtype:
+        raise Mismatch(f"{what} is {got.dtype}, expected {expected.dtype}", what, got, expected)
 
 
 def block(*parts):

@@ -28,6 +28,14 @@ def fifth_bit_counts_one(data):
     return parts(data, weight=1)
 
 
+@mistake("dequantise_q5_1", "the fifth bit stands below the four others; it is worth 16 (equation 4)")
+def fifth_bit_lowest(data):
+    blocks = blocks_of(data, 24)
+    d, m = half(blocks[..., :2]), half(blocks[..., 2:4])
+    h = np.unpackbits(blocks[..., 4:8], axis=-1, bitorder="little").astype(np.float32)
+    return in_a_row((2 * nibbles(blocks[..., 8:]) + h) * d + m)
+
+
 @mistake("dequantise_q5_1", "the fifth bit is a sign: 16 is taken off where it is set; it is added (equation 4)")
 def fifth_bit_as_a_sign(data):
     return parts(data, weight=-16)
