@@ -15,7 +15,7 @@ from minigpt.data.tasks import Task
 from minigpt.early_stopping import EarlyStopping, learned
 from minigpt.errors import InputError
 from minigpt.finetuned_runs import FINISHED, SCRATCH, FinetuneConfig, FinetunedRun, resume_finetuned
-from minigpt.finetuning import FeatureBatches, features_of, labelled_texts, logits_of, new_classifier, scores_of
+from minigpt.finetuning import FeatureBatches, Head, features_of, labelled_texts, logits_of, new_classifier, scores_of
 from minigpt.pretraining import here
 from minigpt.runs import begin_run
 from minigpt.swap import implementation, use
@@ -30,18 +30,6 @@ RECIPES = {
     "lora": Recipe(3, 150, 2e-3, 16, 0.01),
 }
 FIXED = {"schedule": "linear", "warmup": 0.1, "beta2": 0.999, "evaluate_batches": 0}
-
-
-class Head(nn.Module):
-    """The head of a Classifier alone, under the names that it has there."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.head = model.head
-
-    def forward(self, z):
-        """z: (B,C) features. Returns logits: (B,K)."""
-        return self.head(z)
 
 
 def settings_of(method, n_texts, *, epochs=None, from_scratch=False, **given):
@@ -102,9 +90,13 @@ class FinetuneJob:
     def train(self, *, progress=None, **options):
         """Train to the end, or until Ctrl-C; options and Result as in minigpt.training.train.
 
+        Where more learns than the head, and something was learned before, the head learns first, alone: with weights of
+        chance it would bend the rest (Kumar et al. 2022, arXiv:2202.10054).
         progress: called with (texts read, of how many) while features are computed.
         """
         config = self.config
+        if self.state is None and config.method != "head" and config.start["name"] != SCRATCH:
+            self._teach_head(progress)
         module, batches, validation = self._learner(progress)
         if self.run is not None:
             self.run.kept = tuple(learned(self.model))
@@ -127,6 +119,13 @@ class FinetuneJob:
         z = self._features(parts, progress)
         held_out = [(z["validation"], None, self.labels["validation"])] if self.uses_validation else ()
         return Head(self.model), FeatureBatches(z["train"], self.labels["train"], size, seed, accumulation), held_out
+
+    def _teach_head(self, progress):
+        z, labels, seed = self._features(["train"], progress)["train"], self.labels["train"], self.config.train.seed
+        settings = settings_of("head", len(z), seed=seed)
+        batches = FeatureBatches(z, labels, settings.batch_size, seed)
+        if train(Head(self.model), self.objective, batches, settings, progress=False).interrupted:
+            raise KeyboardInterrupt    # nothing is kept yet that could be taken up
 
     def _features(self, parts, progress):
         started, total, done, found = time.perf_counter(), sum(len(self.rows[part]) for part in parts), 0, {}

@@ -8,6 +8,7 @@ from collections import namedtuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from minigpt.calibration import calibration
 from minigpt.classifier import Classifier
@@ -22,8 +23,8 @@ from minigpt.weighted_cross_entropy import weighted_cross_entropy
 
 METHODS = {
     "head": "the pre-trained model stays as it is; a linear layer on top of it learns",
-    "full": "everything learns, at a small rate",
-    "lora": "the pre-trained weights stay; narrow layers beside some of them learn, and the head",
+    "full": "the head learns first, then everything, at a small rate",
+    "lora": "the pre-trained weights stay; the head learns first, then narrow layers beside some of them as well",
 }
 LORA_LAYERS = ("query", "value")
 
@@ -96,6 +97,18 @@ def scores_of(logits, labels):
     p, K = softmax(logits.double()), logits.shape[1]
     matrix = confusion_matrix(labels, logits.argmax(dim=1), K)
     return Scores(accuracy(matrix), macro_f1(matrix), calibration(p, labels), matrix)
+
+
+class Head(nn.Module):
+    """The head of a Classifier alone, under the names that it has there. Reads features of FeatureBatches."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.head = model.head
+
+    def forward(self, z):
+        """z: (B,C) features. Returns logits: (B,K)."""
+        return self.head(z)
 
 
 class FeatureBatches:

@@ -12,8 +12,9 @@ from test_train_encoder import SIZE
 from tiny import FLAGS, make_home, refused
 
 from minigpt.__main__ import main
+from minigpt.classifier import Classifier
 from minigpt.finetuned_runs import load_classifier
-from minigpt.finetuning import labelled_texts
+from minigpt.finetuning import Head, labelled_texts
 
 ROWS = [f"{'the cow is good and kind' if i % 2 else 'the cow is bad and mean'} number {i},{'good' if i % 2 else 'bad'}"
         for i in range(60)]
@@ -66,21 +67,26 @@ def test_what_is_kept_is_what_was_learned(encoder, method):
         assert any("lora" in name for name in kept) == (method == "lora")
 
 
-@pytest.mark.parametrize("method", ["head", "lora", "full"])
-def test_stopped_and_taken_up_again_gives_the_weights_of_not_stopping(encoder, capsys, monkeypatch, method):
-    def interrupting(weights):
+def interrupting(kind):
+    """labelled_texts of which Ctrl-C is pressed as soon as a model of this kind learns."""
+    def objective_of(weights):
         objective = labelled_texts(weights)
 
         def interrupted(model, batch):
-            if model.training:
+            if model.training and isinstance(model, kind):
                 os.kill(os.getpid(), 2)
             return objective(model, batch)
         interrupted.unit = "texts"
         return interrupted
 
+    return objective_of
+
+
+@pytest.mark.parametrize("method", ["head", "lora", "full"])
+def test_stopped_and_taken_up_again_gives_the_weights_of_not_stopping(encoder, capsys, monkeypatch, method):
     assert finetune("whole", method=method) == 0
     with monkeypatch.context() as patch:
-        patch.setattr("minigpt.finetune_jobs.labelled_texts", interrupting)
+        patch.setattr("minigpt.finetune_jobs.labelled_texts", interrupting(Head if method == "head" else Classifier))
         assert finetune("out", method=method) == 130
     assert main([*shlex.split(capsys.readouterr().out.splitlines()[-1])[3:], "--no-baselines"]) == 0
     whole, out = learned("whole"), learned("out")
@@ -106,6 +112,23 @@ def test_the_simple_classifiers_stand_in_the_same_table(encoder, capsys):
     assert rows == ["majority", "TF-IDF, naive Bayes", "TF-IDF, logistic regression", "TF-IDF, linear SVM",
                     "encoder, head"]
     assert all(name in capsys.readouterr().out for name in rows[:1])
+
+
+@pytest.mark.parametrize(("method", "first"), [("full", 1.0), ("lora", 1.0), ("head", 0.5)])
+def test_the_head_learns_before_the_rest(encoder, method, first):
+    assert finetune("out", "--steps", "1", "--lr", "1e-9", method=method) == 0
+    results = json.loads(pathlib.Path("out/results.json").read_text())
+    assert results["table"][-1]["accuracy"] == first
+
+
+def test_ctrl_c_while_the_head_learns_first_leaves_what_was_there(encoder, monkeypatch, capsys):
+    assert finetune("out") == 0
+    before = learned("out")
+    with monkeypatch.context() as patch:
+        patch.setattr("minigpt.finetune_jobs.labelled_texts", interrupting(Head))
+        assert finetune("out", "--overwrite", method="full") == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert all(torch.equal(weight, before[name]) for name, weight in learned("out").items())
 
 
 @pytest.mark.slow

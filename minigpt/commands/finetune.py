@@ -30,7 +30,7 @@ def add_arguments(parser):
     parser.add_argument("--from", dest="start", metavar="NAME",
                         help=f"minilm, the folder of a run, or scratch (default: {DEFAULTS['start']})")
     parser.add_argument("--method", choices=METHODS, help="head: the model stays, quick; lora: narrow layers learn; "
-                        f"full: everything learns (default: {DEFAULTS['method']})")
+                        f"full: everything learns, the head first (default: {DEFAULTS['method']})")
     parser.add_argument("--per-class", type=int, metavar="INT", help="learn from so many texts of each class only")
     parser.add_argument("--pooling", dest="how", choices=("first", "mean", "last"),
                         help="what the head reads (default: mean; last if the model is causal)")
