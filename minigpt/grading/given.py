@@ -13,7 +13,7 @@ def cross_entropy_forward(logits, targets, ignore_index=-100):
     return loss, (softmax_forward(logits)[0], targets, ignore_index)
 
 
-def by_rows(program, COLUMNS=16):
+def by_rows(program, COLUMNS=3):
     """A softmax that runs program(x_row, y_row, COLUMNS) for each row, as the lesson softmax_kernel launches one."""
     def forward(x):
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

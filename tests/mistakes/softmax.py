@@ -43,6 +43,33 @@ def impossible_row_is_uniform(x):
     return y, SoftmaxCache(y)
 
 
+def in_tiles(x, *, rescaled=True, once=False):
+    """Rows in tiles of 3 scores, as the lesson softmax_kernel checks its two passes."""
+    y = np.full_like(x, np.nan)
+    for row in np.ndindex(x.shape[:-1]):
+        m, l = -np.inf, 0.0
+        tiles = [slice(at, at + 3) for at in range(0, x.shape[-1], 3)]
+        for tile in tiles:
+            new = max(m, x[row][tile].max())
+            shift = 0.0 if new == -np.inf else new
+            l = l * (np.exp(m - shift) if rescaled else 1.0) + np.exp(x[row][tile] - shift).sum()
+            m = new
+            y[row][tile] = np.exp(x[row][tile] - shift) / (l or 1.0)
+        for tile in [] if once else tiles:
+            y[row][tile] = np.exp(x[row][tile] - (0.0 if m == -np.inf else m)) / (l or 1.0)
+    return y, SoftmaxCache(y)
+
+
+@mistake("softmax_forward", "the sum so far keeps the old maximum; it is multiplied by exp(m - m') (two passes, 2)")
+def old_sum_not_rescaled(x):
+    return in_tiles(x, rescaled=False)
+
+
+@mistake("softmax_forward", "tiles are divided by the sum so far; the sum of the whole row comes first (two passes, 3)")
+def divided_by_the_sum_so_far(x):
+    return in_tiles(x, once=True)
+
+
 @mistake("softmax_forward", "the scores are divided by their sum; exp comes first (equation 2)")
 def no_exp(x):
     x = np.where(np.isneginf(x), 0, x)
