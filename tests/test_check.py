@@ -68,6 +68,13 @@ def test_a_wrong_shape_is_said_with_both_shapes():
     assert "expected (" in text
 
 
+def test_a_list_of_pairs_in_the_place_of_an_array_is_said_to_be_one():
+    def candidate_pairs(signatures, bands):
+        return [(0, 1)]
+
+    assert "the pairs are a list, expected one array" in str(check("minhash", candidate_pairs=candidate_pairs))
+
+
 def test_two_numbers_that_differ_late_are_told_with_the_digits_that_differ():
     with pytest.raises(Mismatch, match="expected 2147483647, got 2147483640 "):
         assert_close(np.array([2147483640]), np.array([2147483647]))

@@ -40,7 +40,11 @@ def drawn(op, n_hashes, seed=0):
 
 
 def pairs_of(op, signatures, bands):
-    return [tuple(pair) for pair in op.call("candidate_pairs", signatures, bands).tolist()]
+    pairs = op.call("candidate_pairs", signatures, bands)
+    if isinstance(pairs, list | tuple | set):
+        kind = type(pairs).__name__
+        raise Mismatch(f"the pairs are a {kind}, expected one array of shape (M, 2)", "pairs", pairs, kind)
+    return [tuple(pair) for pair in pairs.tolist()]
 
 
 def assert_equal(got, expected, what):

@@ -138,6 +138,10 @@ def test_merges_are_applied_in_the_order_of_learning_not_the_longest_match_first
     assert_equal(encode(op, "abcde", pairs("d+e a+b ab+c c+de")), [258, 256], "ids of abcde")
 
 
+def test_a_pair_that_was_learned_first_is_merged_before_one_further_left(op):
+    assert_equal(encode(op, "abc", pairs("b+c a+bc a+b")), [257], "ids of abc, where bc was learned before ab")
+
+
 def test_text_is_encoded_by_its_bytes(op):
     assert_equal(encode(op, "é!", []), [BYTE[b"\xc3"], BYTE[b"\xa9"], 0], "ids of é!")
 

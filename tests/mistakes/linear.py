@@ -57,6 +57,13 @@ def dbias_averaged(dy, cache):
     return dx, dweight, None if dbias is None else dbias / max(dy[..., 0].size, 1)
 
 
+@mistake("linear_backward", "dweight and dbias are averaged over the rows; they are sums (equations 3 and 4)")
+def both_averaged(dy, cache):
+    dx, dweight, dbias = linear_backward(dy, cache)
+    rows = max(dy[..., 0].size, 1)
+    return dx, dweight / rows, None if dbias is None else dbias / rows
+
+
 @mistake("linear_backward", "dbias sums over the first axis only: every leading axis counts rows (equation 4)")
 def dbias_of_the_first_axis(dy, cache):
     dx, dweight, dbias = linear_backward(dy, cache)

@@ -26,7 +26,7 @@ def the_wrong_way_round(x, cap):
 @mistake("soft_cap_forward", "scores beyond the cap are cut off; tanh bends all of them towards it (equation 1)")
 def cut_off(x, cap):
     y = np.clip(x, -cap, cap)
-    return y, (y, cap)
+    return y, (np.where(abs(x) < cap, 0, cap), cap)    # then the slope is 1 or 0, as that of the cut is
 
 
 @mistake("soft_cap_forward", "a sigmoid bends the scores, not a tanh: a score of 0 must stay 0 (equation 1)")

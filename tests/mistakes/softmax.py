@@ -12,6 +12,13 @@ def wrong_axis(x):
     return y, SoftmaxCache(y)
 
 
+@mistake("softmax_forward", "one sum is taken over the whole array; each row has its own (equation 2)")
+def one_sum_for_all_rows(x):
+    e = np.exp(x - x.max(initial=-np.inf))
+    y = e / e.sum()
+    return y, SoftmaxCache(y)
+
+
 @mistake("softmax_forward", "the maximum is not subtracted, so exp overflows for large scores (equation 1)")
 def maximum_not_subtracted(x):
     e = np.exp(x)

@@ -130,15 +130,16 @@ def trained_on_characters(texts, vocab_size, special_tokens=()):
 
 @mistake("bpe_encode", "the longest token that fits is taken; merges are applied in the order of learning")
 def longest_match(text, merges, special_tokens=()):
-    tokens, data, ids = vocabulary(merges, special_tokens), text.encode(), []
-    while data:
-        token = max((t for t in tokens[len(special_tokens):] if data.startswith(t)), key=len)
-        ids.append(tokens.index(token))
-        data = data[len(token):]
+    tokens, ids = vocabulary(merges, special_tokens), []
+    for data in map(str.encode, split_words(text)):
+        while data:
+            token = max((t for t in tokens[len(special_tokens):] if data.startswith(t)), key=len)
+            ids.append(tokens.index(token))
+            data = data[len(token):]
     return ids
 
 
-@mistake("bpe_encode", "the leftmost pair that can be merged is; the one that was learned first comes first")
+@mistake("bpe_encode", "the leftmost pair is merged first; the one that was learned first comes first")
 def leftmost_pair_first(text, merges, special_tokens=()):
     ids = []
     for word in map(single_bytes, split_words(text)):

@@ -3,8 +3,8 @@ import dataclasses
 
 import numpy as np
 
-from minigpt.reference.feed_forward import feed_forward_backward
-from minigpt.reference.multi_head_attention import multi_head_attention_backward
+from minigpt.reference.feed_forward import feed_forward_backward, feed_forward_forward
+from minigpt.reference.multi_head_attention import multi_head_attention_backward, multi_head_attention_forward
 from minigpt.reference.transformer import (
     block_backward,
     block_forward,
@@ -138,13 +138,35 @@ def writes_into_the_stream(x, params, config, **options):
     return y, cache
 
 
+def parts_of(params, config):
+    """Both norms and both branches of a block, each a function of x alone."""
+    theta = config.rope_theta if config.positions == "rope" else None
+    attention, ff = part(params, "attention."), part(params, "feed_forward.")
+    return (lambda x: norm_forward(x, params, "attention_norm", config)[0],
+            lambda x: multi_head_attention_forward(x, attention, n_head=config.n_head, causal=config.causal,
+                                                   rope_theta=theta, query_key_norm=config.query_key_norm)[0],
+            lambda x: norm_forward(x, params, "feed_forward_norm", config)[0],
+            lambda x: feed_forward_forward(x, ff, activation=config.feed_forward)[0])
+
+
 @mistake("block_forward", "the normed x replaces the stream: the branch reads norm(x), but its result is added to x")
 def normed_stream_kept(x, params, config, **options):
     y, cache = block_forward(x, params, config, **options)
     if config.norm_position == "post":
         return y, cache
-    h, _ = norm_forward(x, params, "attention_norm", config)
-    return y - x + h, cache
+    norm1, attend, norm2, feed = parts_of(params, config)
+    h = norm1(x)
+    h = norm2(h + attend(h))
+    return h + feed(h), cache
+
+
+@mistake("block_forward", "the two sums are missing, so what came in is lost (equations 1 and 2)")
+def only_the_branches(x, params, config, **options):
+    _, cache = block_forward(x, params, config, **options)
+    norm1, attend, norm2, feed = parts_of(params, config)
+    if config.norm_position == "post":
+        return norm2(feed(norm1(attend(x)))), cache
+    return feed(norm2(attend(norm1(x)))), cache
 
 
 @mistake("transformer_forward", "the vectors of the token types are not added (equation 5)")
