@@ -1,4 +1,5 @@
 """Mark the exercises in a student's file or notebook, or in a folder of many; or build a release without answers."""
+import importlib
 import os
 import pathlib
 import sys
@@ -9,10 +10,11 @@ from minigpt.listing import ROOT
 EXAMPLES = """\
 python -m minigpt grade my/attention.ipynb
 python -m minigpt grade attention.py training.py --lessons attention,training --junit results.xml
-python -m minigpt grade submissions --lessons attention --csv points.csv --jobs 2
+python -m minigpt grade submissions --lessons attention --csv points.csv --report class.html --jobs 2
 python -m minigpt grade --one-student /autograder/submission --gradescope /autograder/results/results.json
 python -m minigpt grade release --lessons attention,transformer --out handout"""
-FILES = {"csv": "as_csv", "junit": "as_junit", "gradescope": "as_gradescope"}
+FILES = {"csv": "formats.as_csv", "junit": "formats.as_junit", "gradescope": "formats.as_gradescope",
+         "report": "report.as_html"}                   # flag -> what writes it, in minigpt.grading
 
 
 def add_arguments(parser):
@@ -35,6 +37,8 @@ def add_arguments(parser):
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json, of one student")
+    parser.add_argument("--report", metavar="FILE", help="write a page of HTML about the class: a heat map of students "
+                                                         "by exercises, and the commonest mistakes by name")
     parser.add_argument("--jobs", type=int, default=1, metavar="INT", help="students at a time (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, metavar="FLOAT",
                         help="after which a call of a function has hung (default: %(default)g)")
@@ -131,13 +135,17 @@ def _write(args, marked):
     print(formats.table(marked))
     for flag, function in FILES.items():
         if path := getattr(args, flag):
-            _replace(path, getattr(formats, function)(marked))
+            module, _, name = function.partition(".")
+            _replace(path, getattr(importlib.import_module(f"minigpt.grading.{module}"), name)(marked))
 
 
 def _replace(path, text):
     part = pathlib.Path(f"{path}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(part, path)
+    try:
+        part.write_text(text, encoding="utf-8", errors="replace")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _names(text):

@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 from minigpt.grading.rubric import HIDDEN
 
 COLUMNS = ("student", "exercise", "points", "most", "checks_passed", "checks", "says", "likely_mistake")
-# XML 1.0 has no place for these
-UNPRINTABLE = re.compile(r"[^\t\n -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# XML 1.0 has no place for these, or they turn the direction of the text that follows
+UNPRINTABLE = re.compile(r"[^\t\n -~\u00a0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LONGEST = 400           # characters of a sentence
 
 

@@ -12,6 +12,7 @@ from minigpt.grading.frames import Malformed
 from minigpt.grading.rubric import HIDDEN, named, reference
 
 Result = namedtuple("Result", "exercise points most checks says likely")  # checks: {sentence: (passed, all)}
+STUB, MISSING, BROKEN = "still the stub: ", "missing: ", " (a file does not run: "      # said of what is not there
 
 
 def judge(rubric, student, written):
@@ -21,13 +22,18 @@ def judge(rubric, student, written):
     stubs = [name for name in exercise.functions if name in written
              and is_unwritten(written[name], exercise.stubs[name])]
     if len({*missing, *stubs}) == len(exercise.functions):
-        said = _not_there(missing, student.errors) if missing else f"still the stub: {', '.join(stubs)}"
+        said = _not_there(missing, student.errors) if missing else f"{STUB}{', '.join(stubs)}"
         return Result(exercise.id, 0.0, exercise.points, {}, said, "")
     op = rubric.op(_functions(rubric, student, {*missing, *stubs}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = list(_outcomes(rubric, student, op))
     return _result(rubric, student, outcomes, sorted({*missing, *stubs}))
+
+
+def is_left(result):
+    """Whether nothing was written: the stubs are as they were, or the functions are not there."""
+    return result.says.startswith((STUB, MISSING)) and not result.checks and BROKEN not in result.says
 
 
 def by_hand(exercise):
@@ -100,4 +106,4 @@ def _absent(name):
 
 def _not_there(missing, errors):
     why = "; ".join(f"{pathlib.Path(file).name}: {error}" for file, error in errors.items())
-    return f"missing: {', '.join(missing)}" + (f" (a file does not run: {why})" if why else "")
+    return f"{MISSING}{', '.join(missing)}" + (f"{BROKEN}{why})" if why else "")
