@@ -5,7 +5,7 @@ import sys
 from minigpt.errors import InputError
 from minigpt.listing import ROOT
 
-MARKING = ("hidden", "csv", "junit", "gradescope", "one_student", "uncontained")
+MARKING = ("hidden", "csv", "junit", "gradescope", "report", "one_student", "uncontained")
 
 
 def is_release(args):
