@@ -1,35 +1,15 @@
 """check(): runs the contract of a concept over a student's functions, and answers in a few plain lines."""
 import dis
 import importlib.util
-import re
-import traceback
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from minigpt.errors import InputError
 from minigpt.grading.compare import same
 from minigpt.grading.contract import contract, mistakes, run_contract, run_test
 from minigpt.grading.keep import keep
 from minigpt.grading.op import Op, implementations
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What `check` found. In a notebook it shows itself; bool(verdict) is True if every property holds."""
-    concept: str
-    outcomes: tuple
-    likely: str = ""        # the sentence of the mistake that gives the same answers
-    unwritten: tuple = ()   # functions that are still stubs
-    partial: bool = False   # a forward without its backward
-    kept: str = ""          # where the functions were kept
-
-    def __bool__(self):
-        return not self.unwritten and all(o.status in ("passed", "skipped") for o in self.outcomes)
-
-    def __str__(self):
-        return "\n".join(_lines(self))
-
-    __repr__ = __str__
+from minigpt.grading.verdict import Verdict
 
 
 def check(concept, forward=None, backward=None, *, torch=None, **functions):
@@ -145,56 +125,3 @@ def is_stub(function):
 def _same_answers(mine, yours):
     return (mine.status == yours.status and len(mine.log) == len(yours.log)
             and all(map(same, mine.log, yours.log)))
-
-
-def _lines(verdict):
-    for name in verdict.unwritten:
-        yield f"{name}: your turn - replace the ... and run this cell again."
-    judged = [o for o in verdict.outcomes if o.status != "skipped"]
-    if not judged:
-        return
-    holds = sum(o.status == "passed" for o in judged)
-    yield f"{verdict.concept}: {holds} of {len(judged)} checks hold."
-    wrong = [o for o in judged if o.status != "passed"]
-    for property in dict.fromkeys(sentence(o.test) for o in judged):
-        cases = [o.status == "passed" for o in judged if sentence(o.test) == property]
-        count = "" if len(cases) == 1 else f" ({sum(cases)} of {len(cases)} cases)"
-        yield f"  {'✓' if all(cases) else '✗'} {property}{count}"
-    if wrong:
-        yield first_reason(wrong)
-    if verdict.likely:
-        yield f"It answers like this mistake: {verdict.likely}."
-    if verdict.partial:
-        yield "The gradient was not asked for: give your backward as well when you have one."
-    if verdict.kept:
-        yield verdict.kept
-
-
-def first_reason(wrong):
-    """What to say of outcomes that did not pass: the first that says most, as a sentence with its reason."""
-    first = next((o for o in wrong if o.status == "failed" or _frames(o)), wrong[0])
-    words = sentence(first.test)
-    return f"{words[:1].upper()}{words[1:]}: {_reason(first)}"
-
-
-def sentence(test):
-    """The name of a test as the sentence that it is."""
-    return test.removeprefix("test_").partition("[")[0].replace("_", " ")
-
-
-def _reason(outcome):
-    error = outcome.error
-    said = str(error).splitlines()[0].strip() if str(error) else ""
-    if outcome.status == "failed":
-        nothing = str(getattr(error, "got", "")) == "None"
-        line = traceback.extract_tb(error.__traceback__)[-1].line.removeprefix("assert ").partition("  #")[0]
-        return "it gave None; is a `return` missing?" if nothing else f"{said or f'this is not so: {line}'}."
-    frames = _frames(outcome)
-    where = f" (line {frames[-1].lineno} of {frames[-1].name})" if frames else ""
-    return f"it raised {type(error).__name__}: {said}{where}."
-
-
-def _frames(outcome):
-    """Where an exception came from, the student's own lines of it, not those of libraries and of the contract."""
-    return [frame for frame in traceback.extract_tb(outcome.error.__traceback__)
-            if not re.search("/minigpt/|-packages/", frame.filename) and not frame.name.startswith("test_")]

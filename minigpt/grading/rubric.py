@@ -8,10 +8,10 @@ import pathlib
 import numpy as np
 
 from minigpt.errors import InputError
-from minigpt.grading.check import sentence
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import signature
 from minigpt.grading.op import Op, implementations
+from minigpt.grading.verdict import sentence
 
 HIDDEN = "hidden: "                                    # the beginning of the name of an instructor's test
 

@@ -4,12 +4,13 @@ import warnings
 from collections import namedtuple
 
 from minigpt.grading.border import Remote
-from minigpt.grading.check import diagnose, first_reason, sentence
+from minigpt.grading.check import diagnose
 from minigpt.grading.contract import Outcome, run_test
 from minigpt.grading.crossing import StudentError
 from minigpt.grading.exercises import is_unwritten
 from minigpt.grading.frames import Malformed
 from minigpt.grading.rubric import HIDDEN, named, reference
+from minigpt.grading.verdict import first_reason, sentence
 
 Result = namedtuple("Result", "exercise points most checks says likely")  # checks: {sentence: (passed, all)}
 STUB, MISSING, BROKEN = "still the stub: ", "missing: ", " (a file does not run: "      # said of what is not there
