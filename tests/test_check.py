@@ -62,6 +62,14 @@ def test_a_stub_beside_a_right_function_does_not_hide_it_and_is_no_pass():
     assert re.search(r"softmax: (\d+) of \1 checks hold", str(verdict))
 
 
+def test_what_no_check_calls_is_no_pass():
+    def softmax_forwards(x):
+        return own_softmax(x)
+    verdict = check("softmax", softmax_forwards=softmax_forwards)
+    assert not verdict
+    assert "no check calls what you gave" in str(verdict)
+
+
 def test_a_wrong_shape_is_said_with_both_shapes():
     text = str(check("softmax", lambda x: (softmax_forward(x)[0].sum(axis=-1), None), softmax_backward))
     assert "has shape" in text

@@ -56,7 +56,8 @@ def test_what_passes_in_a_notebook_is_kept_and_can_train_the_model(my):
     mine = cell(CELL)
     verdict = check("softmax", mine.softmax_forward, mine.softmax_backward)
     assert str(verdict).splitlines()[-1] == (
-        f"Kept in {my / 'softmax.py'}. Train the model with it: python -m minigpt train --mine {my / 'softmax.py'}")
+        f"Kept in {my / 'softmax.py'}. This softmax can now train the model: "
+        f"python -m minigpt train --mine {my / 'softmax.py'}")
     kept = (my / "softmax.py").read_text()
     assert "# of each row" in kept
     x = torch.randn(3, 5, dtype=torch.float64)
@@ -93,7 +94,7 @@ def test_a_kept_file_is_replaced_by_the_next_pass(my):
     for text in ("Mine.", "Better."):
         mine = cell(CELL.replace("Mine.", text))
         check("softmax", mine.softmax_forward, mine.softmax_backward)
-    assert [path.name for path in my.iterdir()] == ["softmax.py"]
+    assert {path.name for path in my.iterdir()} == {"progress.json", "softmax.py"}
     assert '"""Better."""' in (my / "softmax.py").read_text()
 
 
@@ -125,7 +126,7 @@ def test_what_cannot_be_saved_is_said_and_no_file_is_written(my, change, says):
     verdict = check("softmax", mine.softmax_forward, mine.softmax_backward)
     assert verdict
     assert f"Not kept in my/: {says}" in str(verdict)
-    assert not my.exists()
+    assert not (my / "softmax.py").exists()
 
 
 def test_a_function_made_by_another_is_not_kept(my):
@@ -164,7 +165,7 @@ def test_a_forward_alone_and_what_fails_are_not_kept(my):
     mine = cell(CELL)
     assert "Kept" not in str(check("softmax", mine.softmax_forward))
     assert "Kept" not in str(check("softmax", mine.softmax_forward, lambda dy, cache: dy))
-    assert not my.exists()
+    assert not (my / "softmax.py").exists()
 
 
 def test_a_file_in_my_is_left_as_it_is_when_it_checks_itself(my):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minigpt.errors import InputError
 from minigpt.listing import ROOT, suggest
+from minigpt.progress import folder, of_lessons, write
 
 EXAMPLES = """\
 python -m minigpt start
@@ -21,7 +22,7 @@ def run(args) -> int:
     """Print what was asked for; the exit status."""
     lessons = lesson_files(ROOT)
     if args.name is None:
-        print(overview(lessons))
+        print(overview(lessons, *of_lessons(ROOT, folder())))
     else:
         copy = os.path.relpath(start(args.name, ROOT))
         print(f"{copy} is yours to change. Open it with\n\n    jupyter lab {copy}")
@@ -40,12 +41,16 @@ def lesson_files(root) -> dict[str, Path]:
     return {path.stem[3:]: path for path in files}
 
 
-def overview(lessons) -> str:
-    """One line for each lesson: name, minutes, question."""
+def overview(lessons, progress, remark="") -> str:
+    """One line for each lesson: name, minutes, how many of its exercises have passed, question.
+
+    progress: {name: text}. remark: a last line on it.
+    """
     rows = [(name, front_matter(path.read_text(encoding="utf-8"))[0]) for name, path in lessons.items()]
-    width = max(len(name) for name, _ in rows)
-    lines = [f"{name:<{width}}  {fields['student_minutes']:>4} min  {fields['question']}" for name, fields in rows]
-    return "\n".join([*lines, "", f"Begin with: python -m minigpt start {rows[0][0]}"])
+    width, far = (max(map(len, texts), default=0) for texts in (lessons, progress.values()))
+    lines = [f"{name:<{width}}  {fields['student_minutes']:>4} min  "
+             + (f"{progress.get(name, ''):<{far}}  " if far else "") + fields["question"] for name, fields in rows]
+    return "\n".join([*lines, "", f"Begin with: python -m minigpt start {rows[0][0]}", *filter(None, [remark])])
 
 
 def start(name, root) -> Path:
@@ -62,9 +67,7 @@ def start(name, root) -> Path:
     if copy.exists():
         raise InputError(f"{copy} is there already and holds your work; open it, or rename it to begin afresh")
     copy.parent.mkdir(exist_ok=True)
-    part = copy.with_name(f".{copy.name}.{os.getpid()}")
-    part.write_text(without_outputs(built.read_text(encoding="utf-8")), encoding="utf-8")
-    os.replace(part, copy)
+    write(copy, without_outputs(built.read_text(encoding="utf-8")))
     return copy
 
 

@@ -7,9 +7,11 @@ from dataclasses import replace
 from minigpt.errors import InputError
 from minigpt.grading.compare import same
 from minigpt.grading.contract import contract, mistakes, run_contract, run_test
+from minigpt.grading.hints import done, hint, offer
 from minigpt.grading.keep import keep
 from minigpt.grading.op import Op, implementations
 from minigpt.grading.verdict import Verdict
+from minigpt.progress import note
 
 
 def check(concept, forward=None, backward=None, *, torch=None, **functions):
@@ -21,7 +23,8 @@ def check(concept, forward=None, backward=None, *, torch=None, **functions):
     torch: or your PyTorch function, whose gradient PyTorch derives.
     functions: other functions of the room by name, such as check("generation", sample=my_sample); or a kernel of
     yours, check("softmax_kernel", softmax_forward_kernel=mine), which our launches then use.
-    Returns a Verdict, which prints itself. What passes is kept in the folder my/, for `train --mine`.
+    Returns a Verdict, which prints itself. What passes is kept in the folder my/, for `train --mine`, and counted
+    in the list of `python -m minigpt start`. After it, check.hint() gives a hint.
     Raises InputError for a concept that has no contract.
     """
     given = {f"{concept}_forward": forward, f"{concept}_backward": backward, concept: torch}
@@ -29,7 +32,15 @@ def check(concept, forward=None, backward=None, *, torch=None, **functions):
     if not functions:
         raise InputError(f"check({concept!r}) needs your function: check({concept!r}, forward, backward)")
     verdict = check_functions(concept, functions, is_torch=torch is not None)
-    return replace(verdict, kept=keep(concept, functions)) if verdict else verdict
+    line = offer(concept, functions, verdict.unwritten)
+    if not verdict:
+        return replace(verdict, hint=line)
+    exercises = done(concept, functions)
+    then = exercises[0].then if exercises else ""
+    return replace(verdict, then=then, counted=note([e.id for e in exercises]), kept=keep(concept, functions))
+
+
+check.hint = hint
 
 
 def check_functions(concept, functions, *, is_torch=False):

@@ -9,7 +9,7 @@ from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
 from minigpt.listing import suggest
 
-FIELDS = {"points", "minutes", "concept", "plays", "given", "through", "by_hand"}
+FIELDS = {"points", "minutes", "concept", "plays", "given", "through", "by_hand", "then"}
 BLOCKS = re.compile(r"^#+ ([^\n]*)$|^```python([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 IDENTITY = re.compile(r"\((\w+\.\d+)\)\s*$")
 
@@ -28,6 +28,7 @@ class Exercise:
     through: str = ""
     by_hand: str = ""
     checked: str = ""                   # the concept of the check in the lesson, which may be another one
+    then: str = ""                      # what a right answer makes possible
 
     @property
     def lesson(self):
@@ -44,11 +45,12 @@ class Exercise:
 def exercises(root):
     """All exercises, in the order of the lessons: {id: Exercise}.
 
-    Raises InputError, which names it, for a row of the table without an exercise.
+    Raises InputError, which names it, for a row of the table without an exercise; and where there are no lessons.
     """
+    lessons = lesson_files(root)
     table = tomllib.loads((root / "lessons" / "exercises.toml").read_text(encoding="utf-8"))
     found = {}
-    for lesson, path in lesson_files(root).items():
+    for lesson, path in lessons.items():
         for exercise in _in_lesson(path.read_text(encoding="utf-8"), table):
             if exercise.id.partition(".")[0] != lesson:
                 raise InputError(f"{path}: the exercise {exercise.id} is in the lesson {lesson}")

@@ -2,7 +2,6 @@
 import contextlib
 import hashlib
 import itertools
-import os
 import pathlib
 import re
 import tempfile
@@ -13,10 +12,17 @@ from minigpt.grading.contract import run_contract
 from minigpt.grading.source import Unsaveable, is_in, module_of
 from minigpt.listing import ROOT
 from minigpt.mine import load_mine, mine_op
+from minigpt.progress import folder, shown, write
 from minigpt.swap import known_names
 
-FOLDER = "MINIGPT_MY"   # environment variable: where to keep, instead of my/; empty: nowhere
 OURS = [ROOT / name for name in ("minigpt", "kernels", "tests")]
+# what `train` has to be told so that it calls a function of the model; what is not here is put in by a program
+FLAGS = (dict.fromkeys(("attention", "causal_lm", "cross_entropy", "dropout", "embedding", "layer_norm", "linear",
+                        "softmax"), "")
+         | dict.fromkeys(("rms_norm", "rope", "silu", "swiglu"), " --preset llama")
+         | dict.fromkeys(("gelu", "masked_lm"), " --objective mlm")
+         | dict.fromkeys(("next_sentence", "pooling"), " --objective mlm+nsp")
+         | {"relu_squared": " --feed-forward relu_squared"})
 HEADER = "# Kept by check({concept!r}), which it passed. A later pass replaces it, unless you change it. [{mark}]\n"
 
 
@@ -28,25 +34,25 @@ def keep(concept, functions):
     What the file held before stays beside it, unless we wrote it. The new one is tried first: it must load, and pass
     the same contract.
     """
-    folder = _folder()
+    place = folder()
     whole = set(functions) in ({concept}, {f"{concept}_forward", f"{concept}_backward"}) and concept in known_names()
-    if folder is None or not whole or any(is_in(place, f) for place in (*OURS, folder) for f in functions.values()):
+    if place is None or not whole or any(is_in(where, f) for where in (*OURS, place) for f in functions.values()):
         return ""
     try:
         body = module_of(functions)
         mark = hashlib.sha256(body.encode()).hexdigest()[:12]
-        path, text = folder / f"{concept}.py", HEADER.format(concept=concept, mark=mark) + body
+        path, text = place / f"{concept}.py", HEADER.format(concept=concept, mark=mark) + body
         moved = "" if path.is_file() and path.read_text("utf-8") == text else _write(path, text, concept)
     except (InputError, OSError, UnicodeError, Unsaveable) as error:
         return f"Not kept in my/: {error}."
-    shown = path.relative_to(ROOT).as_posix() if ROOT in path.parents else path
-    return f"Kept in {shown}{moved}. Train the model with it: python -m minigpt train --mine {shown}"
+    return f"Kept in {shown(path)}{moved}. {possible(concept, shown(path))}"
 
 
-def _folder():
-    if FOLDER in os.environ:
-        return pathlib.Path(os.environ[FOLDER]).resolve() if os.environ[FOLDER] else None
-    return None if "PYTEST_CURRENT_TEST" in os.environ else ROOT / "my"
+def possible(concept, path):
+    """What can be done with functions of a concept that are kept in a file."""
+    if concept in FLAGS:
+        return f"This {concept} can now train the model: python -m minigpt train --mine {path}{FLAGS[concept]}"
+    return f"In a program of yours, `with minigpt.use({concept}=...):` puts it into the model."
 
 
 def _write(path, text, concept):
@@ -60,9 +66,7 @@ def _write(path, text, concept):
     if path.exists() and not _is_untouched(path):
         backup = _beside(path)
         moved = f" (what was there is now {backup.name})"
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    write(path, text)
     return moved
 
 

@@ -12,10 +12,14 @@ class Verdict:
     likely: str = ""        # the sentence of the mistake that gives the same answers
     unwritten: tuple = ()   # functions that are still stubs
     partial: bool = False   # a forward without its backward
-    kept: str = ""          # where the functions were kept
+    hint: str = ""          # how to get a hint, where something does not hold
+    then: str = ""          # what a pass makes possible
+    counted: str = ""       # why a pass could not be noted as progress
+    kept: str = ""          # where the functions were kept, and what can be done with them
 
     def __bool__(self):
-        return not self.unwritten and all(o.status in ("passed", "skipped") for o in self.outcomes)
+        found = {o.status for o in self.outcomes}
+        return not self.unwritten and "passed" in found and found <= {"passed", "skipped"}
 
     def __str__(self):
         return "\n".join(_lines(self))
@@ -28,6 +32,8 @@ def _lines(verdict):
         yield f"{name}: your turn - replace the ... and run this cell again."
     judged = [o for o in verdict.outcomes if o.status != "skipped"]
     if not judged:
+        if not verdict.unwritten:
+            yield f"{verdict.concept}: no check calls what you gave. Are its names those of the lesson?"
         return
     holds = sum(o.status == "passed" for o in judged)
     yield f"{verdict.concept}: {holds} of {len(judged)} checks hold."
@@ -42,8 +48,7 @@ def _lines(verdict):
         yield f"It answers like this mistake: {verdict.likely}."
     if verdict.partial:
         yield "The gradient was not asked for: give your backward as well when you have one."
-    if verdict.kept:
-        yield verdict.kept
+    yield from filter(None, [verdict.then, verdict.counted, verdict.kept, verdict.hint if wrong else ""])
 
 
 def first_reason(wrong):
