@@ -7,7 +7,7 @@ from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 from test_ggml_blocks import HALF, assert_equal_bits, block
 
-from minigpt.grading.compare import untouched
+from minigpt.grading.compare import may_refuse, untouched
 
 
 def run(op, data):
@@ -51,7 +51,8 @@ def test_large_and_tiny_scales_are_half_precision_numbers(op, scale):
 
 
 def test_no_blocks_are_no_weights(op):
-    assert_equal_bits(run(op, np.zeros((2, 0), dtype=np.uint8)), np.zeros((2, 0), dtype=np.float32))
+    with may_refuse(op):
+        assert_equal_bits(run(op, np.zeros((2, 0), dtype=np.uint8)), np.zeros((2, 0), dtype=np.float32))
 
 
 def test_strided_bytes_give_the_same(op):

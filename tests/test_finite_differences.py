@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from minigpt.grading.compare import Mismatch, assert_close
+from minigpt.grading.compare import Mismatch, assert_close, may_refuse
 
 NAME = "finite_differences"
 
@@ -50,7 +50,8 @@ def test_a_number_without_axes_has_one_slope(op):
 
 
 def test_no_numbers_have_no_slopes(op):
-    assert_close(op.call(NAME, lambda x: x.sum(), np.zeros((0, 3)), 0.5), np.zeros((0, 3)), "gradient")
+    with may_refuse(op):
+        assert_close(op.call(NAME, lambda x: x.sum(), np.zeros((0, 3)), 0.5), np.zeros((0, 3)), "gradient")
 
 
 def test_of_a_constant_it_is_zero(op):

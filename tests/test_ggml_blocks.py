@@ -6,7 +6,7 @@ import pytest
 from gguf import GGMLQuantizationType
 from gguf.quants import dequantize
 
-from minigpt.grading.compare import Mismatch, Tolerance, assert_close, refused, untouched
+from minigpt.grading.compare import Mismatch, Tolerance, assert_close, may_refuse, refused, untouched
 from minigpt.reference import ggml_blocks as reference
 
 KINDS = ("Q4_0", "Q4_1", "Q8_0")
@@ -100,9 +100,10 @@ def test_a_block_says_nothing_about_another(op, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_blocks_are_no_weights(op, kind):
-    for shape in ((0,), (3, 0), (0, 2 * reference.BYTES[kind])):
-        w = run(op, kind, np.zeros(shape, dtype=np.uint8))
-        assert_equal_bits(w, np.zeros((*shape[:-1], shape[-1] // reference.BYTES[kind] * 32), dtype=np.float32))
+    with may_refuse(op):
+        for shape in ((0,), (3, 0), (0, 2 * reference.BYTES[kind])):
+            w = run(op, kind, np.zeros(shape, dtype=np.uint8))
+            assert_equal_bits(w, np.zeros((*shape[:-1], shape[-1] // reference.BYTES[kind] * 32), dtype=np.float32))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,7 +7,7 @@ import torch
 
 import minigpt
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 from minigpt.grading.op import Op
 from minigpt.layer_norm import LayerNorm
 from minigpt.reference import layer_norm as reference
@@ -137,9 +137,10 @@ def test_large_and_small_rows_are_normalised_alike(op):
 
 
 def test_no_rows_give_no_rows_and_gradients_of_zero(op):
-    got = named(op.run((np.zeros((2, 0, 4)), values(4), values(4)), np.zeros((2, 0, 4))))
-    empty = np.zeros((2, 0, 4))
-    assert_close(got, {"y": empty, "dx": empty, "dweight": np.zeros(4), "dbias": np.zeros(4)}, "result")
+    with may_refuse(op):
+        got = named(op.run((np.zeros((2, 0, 4)), values(4), values(4)), np.zeros((2, 0, 4))))
+        empty = np.zeros((2, 0, 4))
+        assert_close(got, {"y": empty, "dx": empty, "dweight": np.zeros(4), "dbias": np.zeros(4)}, "result")
 
 
 def test_strided_and_expanded_arrays_give_the_same(op):

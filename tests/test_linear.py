@@ -7,7 +7,7 @@ import torch
 
 import minigpt
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 from minigpt.grading.op import Op
 from minigpt.linear import Linear
 from minigpt.reference import linear as reference
@@ -90,9 +90,10 @@ def test_one_feature_in_and_out_is_a_product(op):
 
 
 def test_no_rows_give_no_rows_and_gradients_of_zero(op):
-    inputs, dy = (np.zeros((2, 0, 5)), values(3, 5), values(3)), np.zeros((2, 0, 3))
-    expected = {"y": dy, "dx": inputs[0], "dweight": np.zeros((3, 5)), "dbias": np.zeros(3)}
-    assert_close(named(op.run(inputs, dy)), expected, "result")
+    with may_refuse(op):
+        inputs, dy = (np.zeros((2, 0, 5)), values(3, 5), values(3)), np.zeros((2, 0, 3))
+        expected = {"y": dy, "dx": inputs[0], "dweight": np.zeros((3, 5)), "dbias": np.zeros(3)}
+        assert_close(named(op.run(inputs, dy)), expected, "result")
 
 
 def test_large_and_tiny_values_are_multiplied_alike(op):

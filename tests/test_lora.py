@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close, untouched
+from minigpt.grading.compare import assert_close, may_refuse, untouched
 from minigpt.grading.op import Op
 from minigpt.reference import lora as reference
 
@@ -79,10 +79,11 @@ def test_a_single_row_and_a_rank_of_one(op):
 
 
 def test_no_rows_give_no_rows_and_gradients_of_zero(op):
-    inputs, dy = arrays(0, 4, 3, 2)
-    got = named(op.run(inputs, dy))
-    assert got["y"].shape == (0, 3)
-    assert all(np.abs(got[name]).sum() == 0 for name in ("dweight", "da", "db", "dbias"))
+    with may_refuse(op):
+        inputs, dy = arrays(0, 4, 3, 2)
+        got = named(op.run(inputs, dy))
+        assert got["y"].shape == (0, 3)
+        assert all(np.abs(got[name]).sum() == 0 for name in ("dweight", "da", "db", "dbias"))
 
 
 def test_large_numbers_do_not_overflow(op):

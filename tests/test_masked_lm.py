@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import Mismatch, assert_close, refused, untouched
+from minigpt.grading.compare import Mismatch, assert_close, has_dtype, refused, untouched
 from minigpt.grading.op import Op
 from minigpt.reference import masked_lm as reference
 
@@ -209,7 +209,8 @@ def test_inputs_are_left_untouched(op):
 
 def test_float32_stays_float32(op):
     logits, targets = example(2, 6, 5)
-    assert all(a.dtype == np.float32 for a in named(op.run((logits.astype(np.float32), targets), ONE)).values())
+    got = named(op.run((logits.astype(np.float32), targets), ONE.astype(np.float32)))
+    assert all(has_dtype(a, np.float32) for a in got.values())
 
 
 @hypothesis.given(B=st.integers(1, 3), T=st.integers(1, 8), V=st.integers(1, 20), seed=st.integers(0, 9))

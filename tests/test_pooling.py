@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close, refused, untouched
+from minigpt.grading.compare import assert_close, may_refuse, refused, untouched
 from minigpt.grading.op import Op
 from minigpt.reference import pooling as reference
 
@@ -93,8 +93,9 @@ def test_a_single_token_is_the_text(op, how):
 
 @pytest.mark.parametrize("how", WAYS)
 def test_no_texts_give_no_vectors(op, how):
-    y, (dh,) = op.run((np.zeros((0, 3, 4)),), np.zeros((0, 4)), how=how)
-    assert (y.shape, dh.shape) == ((0, 4), (0, 3, 4))
+    with may_refuse(op):
+        y, (dh,) = op.run((np.zeros((0, 3, 4)),), np.zeros((0, 4)), how=how)
+        assert (y.shape, dh.shape) == ((0, 4), (0, 3, 4))
 
 
 def test_another_name_is_refused(op):
@@ -133,8 +134,16 @@ def test_float32_stays_float32(op, how):
                   seed=st.integers(0, 9))
 def test_any_shape_agrees_with_the_reference(op, B, T, C, how, seed):
     h, dy, mask = vectors(B, T, C, seed=seed), vectors(B, C, seed=seed + 10), vectors(B, T, seed=seed + 20) > 0
+    if how == "first":
+        mask[:, 0] |= ~mask.any(axis=1)                # without tokens it is 0, or what is there: next test
     got = named(op.run((h,), dy, mask=mask, how=how))
     assert_close(got, named(REFERENCE.run((h,), dy, mask=mask, how=how)), "result")
+
+
+def test_the_first_of_a_text_without_tokens_is_zero_or_what_is_there(op):
+    h = vectors(1, 3, 4)
+    y = op.forward((h,), mask=np.zeros((1, 3), dtype=bool), how="first")
+    assert_close(y, np.zeros((1, 4)) if not y.any() else h[:, 0])
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from minigpt.grading.compare import assert_close, refused, untouched
+from minigpt.grading.compare import assert_close, may_refuse, refused, untouched
 from minigpt.reference import rope_pairs as reference
 from minigpt.reference.rope import rope_forward
 
@@ -84,7 +84,8 @@ def test_a_bias_is_reordered_as_its_weight_is(op, way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_columns_are_no_columns(op, way):
-    assert op.call(way, np.zeros((8, 0)), 2).shape == (8, 0)
+    with may_refuse(op):
+        assert op.call(way, np.zeros((8, 0)), 2).shape == (8, 0)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -9,7 +9,7 @@ import torch
 from solutions.soft_cap import soft_cap_backward, soft_cap_forward
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 from minigpt.grading.op import Op
 
 PYTORCH = Op("soft_cap", "PyTorch", {"soft_cap": lambda x, cap: cap * torch.tanh(x / cap)}, is_torch=True)
@@ -74,8 +74,9 @@ def test_huge_scores_end_at_the_cap_with_gradient_zero(op):
 
 
 def test_no_scores_give_no_scores(op):
-    y, (dx,) = op.run((np.zeros((0, 3)),), np.zeros((0, 3)), cap=1.0)
-    assert y.shape == dx.shape == (0, 3)
+    with may_refuse(op):
+        y, (dx,) = op.run((np.zeros((0, 3)),), np.zeros((0, 3)), cap=1.0)
+        assert y.shape == dx.shape == (0, 3)
 
 
 def test_float32_stays_float32(op):

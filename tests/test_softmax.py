@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 from minigpt.reference.softmax import softmax_backward, softmax_forward
 
 
@@ -71,8 +71,9 @@ def test_a_single_score_has_probability_one(op):
 
 
 def test_no_rows_give_no_rows(op):
-    y, (dx,) = op.run((np.zeros((0, 4)),), np.zeros((0, 4)))
-    assert y.shape == dx.shape == (0, 4)
+    with may_refuse(op):
+        y, (dx,) = op.run((np.zeros((0, 4)),), np.zeros((0, 4)))
+        assert y.shape == dx.shape == (0, 4)
 
 
 def test_in_the_reference_rows_without_scores_are_rows_without_probabilities():

@@ -3,7 +3,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 
-from minigpt.grading.compare import assert_close, untouched
+from minigpt.grading.compare import assert_close, may_refuse, untouched
 
 
 def normal(*shape, seed=0):
@@ -45,10 +45,14 @@ def test_heads_of_one_column_are_columns(op):
     assert_close(op.call("merge_heads", x.swapaxes(1, 2)[..., None]), x)
 
 
-def test_a_text_of_one_position_and_no_texts_have_heads_too(op):
+def test_a_text_of_one_position_has_heads_too(op):
     assert_close(op.call("split_heads", normal(3, 1, 4), 2), normal(3, 1, 4).reshape(3, 2, 1, 2))
-    assert_close(op.call("split_heads", normal(0, 5, 4), 2), np.zeros((0, 2, 5, 2)))
-    assert_close(op.call("merge_heads", normal(0, 2, 5, 2)), np.zeros((0, 5, 4)))
+
+
+def test_no_texts_have_heads_too(op):
+    with may_refuse(op):
+        assert_close(op.call("split_heads", normal(0, 5, 4), 2), np.zeros((0, 2, 5, 2)))
+        assert_close(op.call("merge_heads", normal(0, 2, 5, 2)), np.zeros((0, 5, 4)))
 
 
 def test_float32_stays_float32(op):

@@ -6,7 +6,7 @@ import pytest
 from torch.nn import functional as F
 
 from minigpt.gradcheck import gradient_errors
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 from minigpt.grading.op import Op
 from minigpt.reference import swiglu as reference
 
@@ -65,8 +65,9 @@ def test_a_gate_far_above_zero_multiplies_and_far_below_it_closes(op):
 
 @pytest.mark.parametrize("shape", [[], [2, 0, 3]])
 def test_a_number_and_an_empty_array_keep_their_shape(op, shape):
-    inputs, dy = (np.full(shape, 1.5), np.full(shape, -0.5)), np.full(shape, 2.0)
-    assert_close(named(op.run(inputs, dy)), named(PYTORCH.run(inputs, dy)), "result")
+    with may_refuse(op):
+        inputs, dy = (np.full(shape, 1.5), np.full(shape, -0.5)), np.full(shape, 2.0)
+        assert_close(named(op.run(inputs, dy)), named(PYTORCH.run(inputs, dy)), "result")
 
 
 def test_strided_and_expanded_arrays_give_the_same(op):

@@ -1,0 +1,81 @@
+"""Different but right answers have all points: tests/second_solutions has one in another style for every exercise."""
+import ast
+import functools
+import importlib
+
+import pytest
+
+from minigpt.grading import sandbox
+from minigpt.grading.check import check_functions
+from minigpt.grading.exercises import exercises
+from minigpt.grading.marking import Settings, mark_all
+from minigpt.grading.rubric import Rubric
+from minigpt.grading.score import judge
+from minigpt.listing import ROOT
+
+FOLDER = ROOT / "tests" / "second_solutions"
+KNOWN = exercises(ROOT)
+KERNELS = {"softmax_kernel.2": "softmax_forward_kernel", "attention_kernel.2": "attention_forward_kernel",
+           "attention_backward.2": "attention_backward_dq_kernel"}
+rubric = functools.cache(Rubric)
+
+
+class Here:
+    """A student whose functions are called in this process: a test need not wait for a sandbox."""
+
+    def __init__(self, functions):
+        self.functions, self.errors, self.wrote, self.given_up = functions, {}, set(), ""
+
+    def call(self, name, args, options, keep=False):
+        return self.functions[name](*args, **options)
+
+    def next_test(self):
+        pass
+
+    next_exercise = next_test
+
+
+def functions_of(lesson):
+    """(functions, syntax trees) of the second solutions of a lesson, by name."""
+    module = importlib.import_module(f"second_solutions.{lesson}")
+    tree = ast.parse((FOLDER / f"{lesson}.py").read_text(encoding="utf-8"))
+    trees = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return {name: getattr(module, name) for name in trees}, trees
+
+
+def marked(exercise):
+    functions, trees = functions_of(exercise.lesson)
+    return judge(rubric(exercise), Here(functions), trees)
+
+
+@pytest.mark.parametrize("id", [id for id in KNOWN if id not in KERNELS])
+def test_a_second_right_answer_has_all_points(id):
+    result = marked(KNOWN[id])
+    assert (result.points, result.says) == (result.most, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("concept", "names"), [
+    ("softmax_kernel", ["softmax_forward_kernel"]),
+    ("attention_kernel", ["attention_forward_kernel", "attention_backward_dq_kernel"])])
+def test_a_second_right_kernel_passes(concept, names):
+    pytest.importorskip("triton", reason="Triton has no build for this system")
+    kernels = vars(importlib.import_module("second_solutions.kernels"))
+    verdict = check_functions(concept, {name: kernels[name] for name in names})
+    assert verdict, str(verdict)
+
+
+def test_the_kernels_are_the_exercises_that_are_not_marked_here():
+    assert [id for id, exercise in KNOWN.items() if "Triton kernel" in exercise.by_hand] == [*KERNELS]
+
+
+@pytest.mark.slow
+def test_all_of_them_have_all_points_from_the_sandbox():
+    """One student hands in all of the course."""
+    if why := sandbox.not_contained():
+        pytest.skip(f"student code is not contained here: {why}")
+    files = [path for path in sorted(FOLDER.glob("*.py")) if path.stem != "kernels"]
+    rubrics = [rubric(exercise) for exercise in KNOWN.values() if not exercise.by_hand]
+    student, = mark_all({"second": files}, rubrics, Settings())
+    assert {result.exercise: result.says for result in student.results if result.points < result.most} == {}
+    assert student.notes == []
