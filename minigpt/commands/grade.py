@@ -31,8 +31,8 @@ def add_arguments(parser):
     parser.add_argument("--exercises", metavar="IDS", type=_names, help="mark these alone, as in attention.1")
     parser.add_argument("--hidden", metavar="DIR", type=pathlib.Path,
                         help="a folder with tests of your own, test_CONCEPT.py, in the style of tests/test_CONCEPT.py. "
-                             "They find mistakes, not copies: the answers of most exercises are in the package, which "
-                             "a submission may import")
+                             "They find mistakes, not copies: who imports the package's answer gets no points for it, "
+                             "but a copy of its text is not seen")
     parser.add_argument("--out", metavar="DIR", help="of a release: the folder to write, whole or not at all")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")

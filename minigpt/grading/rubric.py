@@ -10,7 +10,7 @@ import numpy as np
 from minigpt.errors import InputError
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import signature
-from minigpt.grading.op import Op, implementations
+from minigpt.grading.op import Op, home, implementations
 from minigpt.grading.verdict import sentence
 
 HIDDEN = "hidden: "                                    # the beginning of the name of an instructor's test
@@ -19,13 +19,16 @@ HIDDEN = "hidden: "                                    # the beginning of the na
 class Rubric:
     """What counts for an exercise: found out once, for all students.
 
+    answers: full names of the package's functions for what the student writes, in all versions.
     cases: (name, function of op) of each test that a right answer passes and that calls what the student writes.
-    free: names of those that a function passes that returns nothing, zeros, or what it is given: worth nothing alone.
+    free: names of those that a function passes that returns nothing, zeros, or what it is given, or that refuses
+        everything: worth nothing alone.
     """
 
     def __init__(self, exercise, hidden=None):
         self.exercise = exercise
         cases = [*contract(exercise.concept), *_hidden_cases(exercise.concept, hidden)]
+        self.answers = sorted(set(_answers(exercise.concept, exercise.functions.values())))
         right = {role: reference(exercise.concept, role) for role in [*exercise.functions.values(), *exercise.used]}
         calls = []
         op = self.op({role: self._noted(role, function, calls) for role, function in right.items()})
@@ -33,7 +36,7 @@ class Rubric:
         if not self.cases:
             raise InputError(f"{exercise.id}: no test of {exercise.concept} calls {', '.join(exercise.functions)}")
         idle = [right | {role: idly(right[role]) for role in exercise.functions.values()}
-                for idly in (lambda function: lambda *args, **options: None, _zeros, _what_is_given)]
+                for idly in (lambda function: lambda *args, **options: None, _zeros, _what_is_given, _refusing)]
         self.free = {name for functions in idle for name, case in self.cases
                      if run_test(name, case, self.op(functions)).status == "passed"}
         if len(self.free) == len(self.cases):
@@ -101,6 +104,14 @@ def _what_is_given(function):
     return _with_answer(function, lambda y, args: args[0] if args else None)
 
 
+def _refusing(function):
+    """A function that takes nothing."""
+    def refuse(*args, **options):
+        raise ValueError("no")
+
+    return refuse
+
+
 def _with_answer(function, change):
     """A function with change(y, arguments) in the place of what it returns; of (y, cache), in the place of y."""
     def changed(*args, **options):
@@ -118,6 +129,17 @@ def reference(concept, role):
         if role in op.functions and not op.is_torch:
             return op.functions[role]
     raise InputError(f"no version of {role} in the concept {concept}")
+
+
+def _answers(concept, roles):
+    """Full names of the package's functions that play these roles, in NumPy, in PyTorch, or as a kernel."""
+    for op in implementations(concept):
+        for role in roles:
+            for name in {role, role.removesuffix("_forward").removesuffix("_backward")} & set(op.functions):
+                place = home(op.functions[name]) or ""
+                if place.partition(".")[0] in ("minigpt", "kernels"):
+                    yield f"{place}.{name}"
+                    yield f"{place.replace('.reference', '')}.{name}"  # its twin, where it is a part of another room
 
 
 def named(name):

@@ -93,7 +93,8 @@ def _container(folder):
     prefixes = {sys.prefix, sys.base_prefix, str(pathlib.Path(sys.prefix).resolve())}
     binds = {place: place for place in [*SYSTEM, *sorted(prefixes, key=len)] if pathlib.Path(place).exists()}
     binds |= {f"/package/{name}": ROOT / name for name in ("minigpt", "kernels")}
-    binds |= {f"/judge/{name}": HERE / name for name in ("student.py", "frames.py")} | {"/submission": folder}
+    binds |= {f"/judge/{name}.py": HERE / f"{name}.py" for name in ("student", "frames", "withheld")}
+    binds |= {"/submission": folder}
     above = {str(parent): None for place in binds for parent in reversed(pathlib.Path(place).parents)}
     words = [word for place in above for word in ("--dir", place)]         # or only root could look into them
     words += [word for place, source in binds.items() for word in ("--ro-bind", str(source), place)]

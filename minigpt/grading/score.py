@@ -26,6 +26,7 @@ def judge(rubric, student, written):
         said = _not_there(missing, student.errors) if missing else f"{STUB}{', '.join(stubs)}"
         return Result(exercise.id, 0.0, exercise.points, {}, said, "")
     op = rubric.op(_functions(rubric, student, {*missing, *stubs}))
+    student.withheld = rubric.answers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = list(_outcomes(rubric, student, op))

@@ -32,10 +32,12 @@ def main():
     confine(settings)
     channel = Channel(socket.socket(fileno=settings["channel"]))
     functions, errors = load(settings["files"])
+    answers = beside("withheld").Withheld()
     channel.send("ready", {"functions": list(functions), "errors": errors})
     kept = OrderedDict()
     while True:
-        _, (number, name, args, options, keep) = channel.receive(kept)
+        _, (number, name, args, options, keep, withheld) = channel.receive(kept)
+        answers.withhold(withheld)
         before = channel.image((args, options))
         try:
             value = answer(functions[name](*args, **options), keep, kept)
