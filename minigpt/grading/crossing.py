@@ -16,6 +16,10 @@ class StudentError(Exception):
     """What went wrong in the student's process, as a sentence about it."""
 
 
+class NotYours(Exception):
+    """A call of an answer of the package's, which is withheld; the process goes on."""
+
+
 class Hang(StudentError):
     """A call that did not come back in time."""
 
@@ -80,4 +84,5 @@ def exception(kinds, message, line):
     """What to raise for an exception in the student's process: of a kind that no test treats as anything else."""
     where = f" (line {line})" if isinstance(line, int) else ""
     known = next((ERRORS[kind] for kind in kinds if kind in ERRORS), None)
+    known = NotYours if kinds[0] == "NotYours" else known
     return known(f"{message}{where}") if known else StudentError(f"{kinds[0]}: {message}{where}")
