@@ -164,11 +164,12 @@ def new_finetuning(task, start, method, settings, *, how=None, longest=128, rank
     if source["name"] == SCRATCH and method != "full":
         raise InputError(f"--from scratch has learned nothing that --method {method} could keep; use --method full")
     longest = min(longest, trunk.config.context_length)
-    model = new_classifier(trunk, len(task.labels), method, how=how, rank=rank, alpha=alpha, seed=settings.seed)
+    model = new_classifier(trunk, len(task.labels), method, how=how, unit=method == "head", rank=rank, alpha=alpha,
+                           seed=settings.seed)
     about = {"name": task.name, "own_file": own_file, "content_hash": content_hash(task), "seed": task_seed,
              "per_class": per_class}
     config = FinetuneConfig(trunk.config, settings, about, tuple(task.labels), source, method, model.how, longest, rank,
-                            alpha, class_weights, patience, asked=asked or {}, device=device, made_with=here())
+                            alpha, class_weights, patience, model.unit, asked or {}, device=device, made_with=here())
     return FinetuneJob(task, tokenizer, model, config)
 
 

@@ -38,6 +38,7 @@ class FinetuneConfig:
     alpha: float = 16
     class_weights: bool = False
     patience: int = 0
+    unit: bool = False                  # whether the head reads vectors of length 1
     asked: dict = field(default_factory=dict)
     implementation: str = "fused"
     device: str = "cpu"
@@ -131,8 +132,8 @@ def _rebuilt(folder, config, weights, start):
         trunk = Transformer(config.model)
     else:
         trunk = _same_start(folder, config, start)
-    model = new_classifier(trunk, len(config.labels), config.method, how=config.how, rank=config.rank,
-                           alpha=config.alpha)
+    model = new_classifier(trunk, len(config.labels), config.method, how=config.how, unit=config.unit,
+                           rank=config.rank, alpha=config.alpha)
     model.load_state_dict(model.state_dict() | weights)
     return model
 

@@ -17,7 +17,6 @@ from minigpt.cross_entropy import cross_entropy
 from minigpt.data.labelled_batches import batches_in_order
 from minigpt.evaluation import device_of
 from minigpt.lora import add_lora
-from minigpt.pooling import pooling
 from minigpt.softmax import softmax
 from minigpt.weighted_cross_entropy import weighted_cross_entropy
 
@@ -32,10 +31,11 @@ LORA_LAYERS = ("query", "value")
 Scores = namedtuple("Scores", "accuracy macro_f1 ece matrix")
 
 
-def new_classifier(trunk, n_classes, method, *, how=None, rank=8, alpha=16, seed=0):
+def new_classifier(trunk, n_classes, method, *, how=None, unit=False, rank=8, alpha=16, seed=0):
     """A Classifier on a Transformer, which it changes: what the method does not train has no gradient.
 
     method: one of METHODS. how: of pooling; None takes mean, and last if the trunk is causal. rank, alpha: of LoRA.
+    unit: whether the head reads vectors of length 1.
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is not one of {', '.join(METHODS)}")
@@ -45,7 +45,7 @@ def new_classifier(trunk, n_classes, method, *, how=None, rank=8, alpha=16, seed
         add_lora(trunk, rank, alpha, layers=LORA_LAYERS, generator=generator)
     else:
         trunk.requires_grad_(method == "full")
-    model = Classifier(trunk, n_classes, how=how, generator=generator)
+    model = Classifier(trunk, n_classes, how=how, unit=unit, generator=generator)
     return model.to(device_of(trunk))
 
 
@@ -78,7 +78,7 @@ def features_of(model, rows, *, batch_size=16, progress=None):
     done = 0
     for chosen, batch in zip(places, batches, strict=True):
         ids, key_mask, _ = (x if x is None else x.to(device_of(model)) for x in batch)
-        z[chosen] = pooling(model.trunk.hidden(ids, key_mask), key_mask, model.how).float().cpu()  # (B,C)
+        z[chosen] = model.pooled(model.trunk.hidden(ids, key_mask), key_mask).float().cpu()       # (B,C)
         done += len(chosen)
         if progress:
             progress(done)

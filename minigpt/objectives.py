@@ -13,7 +13,6 @@ from minigpt.linear import linear
 from minigpt.linear_cross_entropy import linear_cross_entropy
 from minigpt.masked_lm import masked_lm
 from minigpt.next_sentence import next_sentence
-from minigpt.pooling import pooling
 from minigpt.swap import is_fused
 
 # nats: mean loss; the others count: tokens that were hidden, of these guessed, pairs, of these right
@@ -110,4 +109,4 @@ def _scores_of_tokens(model, batch, h):
 
 
 def _of_pairs(model, batch, h):
-    return model.head(pooling(h, batch.key_mask, model.how))                      # (B,2)
+    return model.head(model.pooled(h, batch.key_mask))                            # (B,2)

@@ -53,6 +53,29 @@ def test_every_way_agrees_with_the_reference(op, how, masked):
 
 
 @pytest.mark.parametrize("how", WAYS)
+def test_vectors_of_length_1_agree_with_the_reference(op, how):
+    params, dlogits = with_head(BERT), normal(*shape(how))
+    logits, (dparams,) = op.run((IDS, params, BERT), dlogits, how=how, unit=True, key_mask=MASK)
+    expected, cache = classifier_forward(IDS, params, BERT, how=how, unit=True, key_mask=MASK)
+    assert_close(logits, expected, "logits")
+    assert_close(dparams, classifier_backward(dlogits, cache), "dparams")
+
+
+def test_vectors_of_length_1_change_with_the_angle_alone(op):
+    params = {name: np.zeros_like(p) for name, p in with_head(BERT, K=2).items()}
+    params["head.weight"] = np.array([[1.0, 0, 0, 0], [0, 0, 0, 1]])
+    for scale in (1.0, 1e-6, 1e6):                     # (3, 0, 0, 4), of length 5, times scale
+        params["trunk.blocks.1.feed_forward_norm.bias"] = scale * np.array([3.0, 0, 0, 4])
+        assert_close(op.forward((IDS, params, BERT), unit=True), np.array([[0.6, 0.8]] * 2), "logits")
+
+
+def test_a_vector_of_0_has_no_length_to_be_divided_by(op):
+    params = {name: np.zeros_like(p) for name, p in with_head(BERT, K=2).items()}
+    params["head.bias"] = np.array([1.0, 2])
+    assert_close(op.forward((IDS, params, BERT), unit=True), np.array([[1.0, 2.0]] * 2), "logits")
+
+
+@pytest.mark.parametrize("how", WAYS)
 def test_it_agrees_with_the_parts_that_it_is_made_of(op, how):
     params = with_head(BERT)
     h, _ = hidden_forward(IDS, trunk(params), BERT, key_mask=MASK)

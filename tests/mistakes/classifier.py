@@ -52,6 +52,30 @@ def probabilities_for_scores(ids, params, config, **options):
     return e / e.sum(axis=-1, keepdims=True), cache
 
 
+@mistake("classifier_forward", "each vector is divided by the sum of its squares, not by its length (equation 2)")
+def divided_by_the_square(ids, params, config, *, unit=False, **options):
+    right = classifier_forward(ids, params, config, unit=unit, **options)
+    if not unit:
+        return right
+    z, length = right[1].unit
+    return (z / length) @ params["head.weight"].T + params["head.bias"], right[1]
+
+
+@mistake("classifier_forward", "a vector of 0 is divided by 0 (equation 2)")
+def zero_by_zero(ids, params, config, *, unit=False, **options):
+    logits, cache = classifier_forward(ids, params, config, unit=unit, **options)
+    is_zero = unit and cache.unit[1] <= 1e-12
+    return np.where(is_zero, np.nan, logits).astype(logits.dtype), cache
+
+
+@mistake("classifier_backward", "the length is taken for a constant: it changes with the vector (equation 5)")
+def constant_length(dlogits, cache):
+    z, length = cache.unit
+    if length is None:
+        return classifier_backward(dlogits, cache)
+    return classifier_backward(dlogits, cache._replace(unit=(np.zeros_like(z), length)))
+
+
 @mistake("classifier_backward", "only the head learns: the gradient ends at the vectors (equation 6)")
 def head_only(dlogits, cache):
     return {name: d if name.startswith("head.") else np.zeros_like(d)
