@@ -101,7 +101,8 @@ def _case(suite, student, result):
         ElementTree.SubElement(case, "skipped", message=clean(result.says))
     elif result.points < result.most:
         said = f"{result.points:g} of {result.most:g} points"
-        failure = ElementTree.SubElement(case, "failure", type="points", message=clean(f"{said}. {result.says}"))
+        failure = ElementTree.SubElement(case, "failure", type="points",
+                                         message=clean(f"{said}. {_to_students(result)}".rstrip()))
         failure.text = "\n".join(["", *_checks(result.checks, HIDDEN)])
 
 
@@ -113,17 +114,24 @@ def as_gradescope(marked):
         if result.most == 0:
             continue
         hidden = {name: pair for name, pair in result.checks.items() if name.startswith(HIDDEN)}
-        said = [clean(result.says)] if result.says and not result.says.lower().startswith(HIDDEN) else []
+        said = [clean(_to_students(result))] if _to_students(result) else []
         said += [f"It answers like this mistake: {clean(result.likely)}."] if result.likely else []
         tests.append({"name": result.exercise, "score": result.points, "max_score": result.most,
                       "status": "passed" if result.points == result.most else "failed",
                       "output": "\n".join([*said, *_checks(result.checks, HIDDEN)]), "visibility": "visible"})
         if hidden:
+            held = all(passed == n for passed, n in hidden.values())
             tests.append({"name": f"{result.exercise}, hidden tests", "score": 0, "max_score": 0,
+                          "status": "passed" if held else "failed",     # 0 of 0 points would count as passed
                           "output": "\n".join(_checks(hidden)), "visibility": "hidden"})
     return json.dumps({"score": student.points, "execution_time": round(student.seconds), "tests": tests,
-                       "output": "\n".join(map(clean, student.notes)), "stdout_visibility": "hidden",
-                       "visibility": "visible"}, indent=1, ensure_ascii=False) + "\n"
+                       "output": "\n".join(map(clean, student.notes)), "output_format": "text",    # else it is HTML
+                       "stdout_visibility": "hidden", "visibility": "visible"}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _to_students(result):
+    """The reason, unless a hidden test gives it."""
+    return "" if HIDDEN in result.says.lower() else result.says
 
 
 def _checks(checks, without=None):
