@@ -7,7 +7,7 @@ import time
 
 from minigpt.grading import sandbox
 from minigpt.grading.crossing import Asked, Ended, Hang, StudentError, exception, graft, known
-from minigpt.grading.frames import LENGTHS, Malformed, Reader, Writer, check_lengths
+from minigpt.grading.frames import LENGTHS, Malformed, Reader, Writer, check_lengths, generator
 
 SHOWN = 2_000           # bytes kept of what a student's code prints
 
@@ -85,7 +85,7 @@ class Student:
         if kind == "raised":
             raise asked.error or exception(*value[1:])
         if value[2] is not None:
-            self.wrote.add(name)
+            self.wrote |= {name} if value[3] else set()
             graft((tuple(args), options), value[2])
         return known(value[1])
 
@@ -116,7 +116,8 @@ class Student:
         header, body = LENGTHS.unpack(self._exactly(LENGTHS.size, deadline))
         check_lengths(header, body)
         header = self._exactly(header, deadline)
-        return Reader({"named": lambda parts: tuple(parts[2])}).read(header, self._exactly(body, deadline))
+        special = {"named": lambda parts: tuple(parts[2]), "generator": generator}
+        return Reader(special).read(header, self._exactly(body, deadline))
 
     def _exactly(self, n, deadline):
         data = bytearray()

@@ -4,7 +4,7 @@ import contextlib
 import numpy as np
 
 from minigpt.config import TransformerConfig
-from minigpt.grading.frames import Kept, Unknown, Writer
+from minigpt.grading.frames import Kept, Unknown, Writer, numbers_of
 
 ERRORS = {kind.__name__: kind for kind in (
     ArithmeticError, AssertionError, AttributeError, FloatingPointError, IndexError, KeyError, MemoryError, NameError,
@@ -34,7 +34,7 @@ class Asked:
     def __init__(self):
         self.functions, self.error = [], None
         self.special = {TransformerConfig: lambda config: ("config", dict(vars(config))),
-                        type(lambda: 0): self._function}
+                        type(lambda: 0): self._function, np.random.Generator: numbers_of}
 
     def _function(self, function):
         self.functions.append(function)
@@ -54,6 +54,8 @@ def graft(original, changed):
     if isinstance(original, np.ndarray) and isinstance(changed, np.ndarray) and original.shape == changed.shape:
         with contextlib.suppress(ValueError, TypeError):           # read-only, or of another type
             original[...] = changed
+    elif isinstance(original, np.random.Generator) and isinstance(changed, np.random.Generator):
+        original.bit_generator.state = changed.bit_generator.state
     elif isinstance(original, list) and isinstance(changed, list) and len(original) != len(changed):
         original[:] = changed
     elif isinstance(original, dict) and isinstance(changed, dict):

@@ -14,6 +14,7 @@ import numpy as np
 LENGTHS = struct.Struct("<II")                         # bytes of the header, bytes of the arrays
 LARGEST_HEADER, LARGEST_BODY = 4 << 20, 64 << 20       # bytes
 DTYPES = {np.dtype(code).str: np.dtype(code) for code in "?bBhHiIlLqQefdFD"}
+GENERATOR = {"state": 128, "inc": 128, "has_uint32": 1, "uinteger": 32}        # bits of the numbers of NumPy's PCG64
 DEEPEST, LONGEST = 20, 1 << 31                         # lists in lists, elements along an axis
 
 
@@ -168,6 +169,25 @@ class Reader:
 
 
 TAGS = ("array", "number", "named", "tuple", "dict", "set", "bytes", "kept", "unknown")
+
+
+def numbers_of(rng):
+    """What stands for a generator, for a Writer: the numbers that decide what it draws."""
+    state = rng.bit_generator.state
+    if state["bit_generator"] != "PCG64":
+        return "unknown", f"generator {state['bit_generator']}"
+    return "generator", [int((state | state["state"])[name]) for name in GENERATOR]
+
+
+def generator(numbers):
+    """The generator again, for a Reader. Raises Malformed."""
+    if any(type(n) is not int or not 0 <= n < 1 << bits for n, bits in zip(numbers, GENERATOR.values(), strict=True)):
+        raise Malformed("no generator")
+    state, inc, has_half, half = numbers
+    bits = np.random.PCG64(0)
+    bits.state = {"bit_generator": "PCG64", "state": {"state": state, "inc": inc}, "has_uint32": has_half,
+                  "uinteger": half}
+    return np.random.Generator(bits)
 
 
 def check_lengths(header, body):

@@ -128,10 +128,10 @@ class Release:
         """Store what the right answers give; why it cannot be done, or ""."""
         from minigpt.grading.recording import recorded
         from minigpt.grading.stored_file import Unstorable, save
-        judged = [exercise for exercise in self.concepts[concept] if not exercise.by_hand]
+        judged = [exercise for exercise in self.concepts[concept] if not (exercise.by_hand or exercise.unstored)]
         try:
             if not judged:
-                raise Unstorable(self.concepts[concept][0].by_hand)
+                raise Unstorable(self.concepts[concept][0].by_hand or self.concepts[concept][0].unstored)
             save(self.part / "tests" / "stored" / f"{concept}.npz", recorded(concept, judged))
         except Unstorable as error:
             return str(error)

@@ -41,8 +41,10 @@ def main():
         before = channel.image((args, options))
         try:
             value = answer(functions[name](*args, **options), keep, kept)
-            changed = channel.image((args, options)) != before
-            reply = frames.Writer().frame("result", (number, value, (args, options) if changed else None))
+            wrote = channel.image((args, options)) != before
+            back = (args, options) if wrote or drawn_from((args, options)) else None
+            writer = frames.Writer({np.random.Generator: frames.numbers_of})
+            reply = writer.frame("result", (number, value, back, wrote))
         except BaseException as error:                 # SystemExit too: the process goes on
             reply = frames.Writer().frame("raised", (number, *in_words(error)))
         channel.connection.sendall(reply)
@@ -109,6 +111,12 @@ def plain(value):
     return value
 
 
+def drawn_from(arguments):
+    """Whether there is a generator among the arguments: it comes back, as it was left."""
+    args, options = arguments
+    return any(isinstance(value, np.random.Generator) for value in (*args, *options.values()))
+
+
 def in_words(error):
     """(types from its own to the most general, message, line of the student's file or None) of an exception."""
     places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
@@ -133,13 +141,14 @@ class Channel:
     def receive(self, kept):
         """The next message. It ends the process when the judge hangs up."""
         header, body = frames.LENGTHS.unpack(self._exactly(frames.LENGTHS.size))
-        special = {"kept": lambda number: kept[number], "function": self._function, "config": config}
+        special = {"kept": lambda number: kept[number], "function": self._function, "config": config,
+                   "generator": frames.generator}
         return frames.Reader(special).read(self._exactly(header), self._exactly(body))
 
     def image(self, value):
-        """The bytes of what was handed over, to see afterwards whether it has changed."""
+        """The bytes of what was handed over, to see afterwards whether it has changed; a generator may."""
         try:
-            return frames.Writer().frame("", value)
+            return frames.Writer({np.random.Generator: lambda rng: ("generator", None)}).frame("", value)
         except Exception:                              # a cache that does not cross; it never has to
             return b""
 
