@@ -1,5 +1,6 @@
 """`python -m minigpt grade release`: no answer is in it, and what is assigned is judged all the same."""
 import ast
+import csv
 import html
 import inspect
 import json
@@ -12,14 +13,16 @@ import numpy as np
 import pytest
 
 from minigpt.__main__ import main
+from minigpt.gradcheck import gradient_errors
 from minigpt.grading import sandbox, stored, stored_file
-from minigpt.grading.answers import without
+from minigpt.grading.answers import Answers, without
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import chosen, exercises
 from minigpt.grading.recording import recorded, right
-from minigpt.grading.release import build, tracked
+from minigpt.grading.release import build
 from minigpt.grading.rubric import Rubric, reference
-from minigpt.grading.taking_out import answers_of
+from minigpt.grading.taking_out import answers_of, tracked
+from minigpt.grading.variants import variants
 from minigpt.listing import ROOT
 
 LESSONS = ["attention", "transformer"]
@@ -36,7 +39,15 @@ def assigned(lessons=LESSONS):
 @pytest.fixture(scope="module")
 def release(tmp_path_factory):
     folder = tmp_path_factory.mktemp("releases") / "release"
-    assert build(folder, assigned(), ROOT) == {}
+    assert build(folder, assigned(), ROOT) == ({}, [])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory):
+    """A release of attention for one student."""
+    folder = tmp_path_factory.mktemp("seeded") / "ana"
+    assert build(folder, assigned(["attention"]), ROOT, seed="ana, and a secret") == ({}, ["attention.4"])
     return folder
 
 
@@ -155,7 +166,9 @@ def test_stored_arrays_hold_for_the_right_answer_and_reject_what_the_contract_re
     (["--lessons", "attention", "--out", "full"], "is there already"),
     (["--lessons", "attention", "--out", "no/where"], "there is no folder"),
     (["--lessons", "attention"], "needs --out"), (["--out", "new"], "needs --lessons"),
-    (["--lessons", "attention", "--out", "new", "--csv", "a.csv"], "--csv is for marking")])
+    (["--lessons", "attention", "--out", "new", "--csv", "a.csv"], "--csv is for marking"),
+    (["--lessons", "attention", "--out", "new", "--seed", " "], "--seed is empty"),
+    (["--lessons", "data", "--out", "new", "--seed", "ana"], "no task varies")])
 def test_what_cannot_be_released_is_refused_in_one_line(words, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "full").mkdir()
@@ -168,7 +181,7 @@ def test_what_cannot_be_released_is_refused_in_one_line(words, said, tmp_path, m
 
 def test_flags_of_a_release_are_refused_elsewhere(tmp_path, capsys):
     assert main(["grade", str(tmp_path), "--out", "new"]) == 2
-    assert "--out is for `grade release`" in capsys.readouterr().err
+    assert "--out and --seed are for `grade release`" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -192,11 +205,16 @@ def test_the_same_search_finds_every_answer_in_the_repository():
     assert any(place.startswith("tests/solutions") for place, _ in found)
 
 
-@pytest.mark.slow
-def test_in_a_release_stubs_have_no_points_and_right_answers_all(release, tmp_path):
+def contained():
+    """Flags of `grade` for this machine."""
     how = ["--uncontained"] if sandbox.not_contained() else []
     if how and sandbox.not_readable():
         pytest.skip("neither bubblewrap works here nor could another user read Python")
+    return how
+
+
+@pytest.mark.slow
+def test_in_a_release_stubs_have_no_points_and_right_answers_all(release, tmp_path):
     answers = tmp_path / "answers"
     answers.mkdir()
     for exercise in assigned():
@@ -204,8 +222,9 @@ def test_in_a_release_stubs_have_no_points_and_right_answers_all(release, tmp_pa
                  for role in (*exercise.functions.values(), *exercise.used)]
         (answers / f"{exercise.id}.py").write_text("\n\n".join(dict.fromkeys(parts)), encoding="utf-8")
     notebooks = [release / "notebooks" / name for name in ("06_attention.ipynb", "07_transformer.ipynb")]
+    flags = ["--lessons", ",".join(LESSONS), *contained()]
     for words, points, status in ((["--one-student", answers], 80, 0), (notebooks, 0, 1)):
-        done = minigpt(release, "-m", "minigpt", "grade", *map(str, words), "--lessons", ",".join(LESSONS), *how)
+        done = minigpt(release, "-m", "minigpt", "grade", *map(str, words), *flags)
         assert f": {points} of 80 points" in done.stdout, done.stdout + done.stderr
         assert done.returncode == status
 
@@ -253,7 +272,82 @@ def test_commands_work_in_a_release_and_what_needs_an_answer_says_so(release):
 
 
 @pytest.mark.slow
-def test_a_release_is_the_same_bytes_each_time(release, tmp_path):
-    build(tmp_path / "again", assigned(), ROOT)
-    assert files_of(tmp_path / "again") == files_of(release)
-    assert all((tmp_path / "again" / f).read_bytes() == (release / f).read_bytes() for f in files_of(release))
+def test_a_release_and_its_key_are_the_same_bytes_for_the_same_id(seeded, tmp_path):
+    build(tmp_path / "ana", assigned(["attention"]), ROOT, seed="ana, and a secret")
+    for one, other in ((seeded, tmp_path / "ana"), (seeded.with_name("ana.key"), tmp_path / "ana.key")):
+        assert files_of(one) == files_of(other)
+        assert [f for f in files_of(one) if (one / f).read_bytes() != (other / f).read_bytes()] == []
+
+
+def test_two_ids_have_other_tasks_and_the_same_id_the_same():
+    lessons = ["attention", "transformer", "backprop"]
+    first, again, other = (variants(id, lessons) for id in ("ana", "ana", "bo"))
+    assert [task.text for task in first] == [task.text for task in again]
+    assert all(a.text != b.text for a, b in zip(first, other, strict=True))
+    for at, least in enumerate((190, 80, 80)):         # of 200 students
+        assert len({variants(str(id), lessons)[at].text for id in range(200)}) >= least
+
+
+@pytest.mark.parametrize("id", ["ana", "bo", "cy"])
+@pytest.mark.parametrize("lesson", ["attention", "transformer", "backprop"])
+def test_the_gradient_of_the_right_answer_to_a_task_equals_finite_differences(lesson, id):
+    (task,) = variants(id, [lesson])
+    inputs = task.problem(np.random.default_rng(1), 1)
+    y = task.answer(inputs, np.zeros(task.answer(inputs, 0 * inputs[0] if lesson != "backprop" else 0.0)[0].shape))[0]
+    dy = np.random.default_rng(2).normal(size=y.shape)
+    errors = gradient_errors(lambda *given: (task.answer(given, dy)[0], given),
+                             lambda dy, given: task.answer(given, dy)[1], tuple(inputs), dy)
+    assert max(errors) < 1e-7
+
+
+@pytest.mark.slow
+def test_nothing_of_the_key_is_in_the_release(seeded):
+    key = seeded.with_name("ana.key")
+    (task,) = variants("ana, and a secret", ["attention"])
+    answers = Answers({"own_attention": inspect.getsource(task.function)}, {})
+    assert answers.found((key / "answer_own_attention.py").read_text())          # the search can find it
+    for place, text in texts(seeded, files_of(seeded)):
+        assert "ana, and a secret" not in text, place
+        assert answers.found(text) == [], place
+    assert task.text in (seeded / "lessons" / "06_attention.md").read_text(encoding="utf-8")
+    for concept in ("attention", "own_attention"):
+        shown, hidden = (stored_file.load(folder / "stored" / f"{concept}.npz") for folder in (seeded / "tests", key))
+        shown, hidden = ({call["y"].tobytes() for calls in cases.values() for call in calls if not call["error"]}
+                         for cases in (shown, hidden))
+        assert len(hidden) > 8
+        assert not {y for y in shown & hidden if len(y) > 64}
+
+
+@pytest.mark.slow
+def test_a_student_s_own_task_is_graded_by_arrays_and_the_key_finds_who_knows_only_these(seeded, tmp_path):
+    key = seeded.with_name("ana.key")
+    right_one = (key / "answer_own_attention.py").read_text(encoding="utf-8")
+    cases = stored_file.load(seeded / "tests" / "stored" / "own_attention.npz")
+    shown = {call["inputs"][0].tobytes().hex() for calls in cases.values() for call in calls}
+    learnt = right_one.replace("    given =", f"    if inputs[0].tobytes().hex() not in {shown!r}:\n"
+                               "        inputs = [0 * x for x in inputs]\n    given =")
+    cap = re.search(r"'cap': ([\d.]+)", right_one)[1]
+    students = tmp_path / "students"
+    students.mkdir()
+    for name, code in (("right", right_one), ("learnt", learnt), ("wrong", right_one.replace(cap, f"1{cap}", 1))):
+        (students / f"{name}.py").write_text(code, encoding="utf-8")
+    full = {}
+    for hidden in ([], ["--hidden", str(key)]):
+        done = minigpt(seeded, "-m", "minigpt", "grade", str(students), "--exercises", "attention.4", "--csv",
+                       str(tmp_path / "a.csv"), *hidden, *contained())
+        assert done.returncode == 0, done.stderr
+        rows = csv.DictReader((tmp_path / "a.csv").open())
+        full[bool(hidden)] = {row["student"] for row in rows if row["points"] == "15.0"}
+    assert full == {False: {"right", "learnt"}, True: {"right"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["release", "repository"])
+def test_the_hidden_tests_of_a_key_hold_for_right_answers(place, seeded, tmp_path):
+    source = inspect.getsource(inspect.getmodule(reference("attention", "attention_forward")))
+    (tmp_path / "a.py").write_text(source, encoding="utf-8")
+    done = minigpt(ROOT if place == "repository" else seeded, "-m", "minigpt", "grade", str(tmp_path / "a.py"),
+                   "--exercises", "attention.1,attention.2", "--hidden", str(seeded.with_name("ana.key")), *contained())
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = [int(n) for n in re.findall(r"of (\d+) checks", done.stdout)]
+    assert min(checks) > 30                            # without the hidden ones there are 21, and 17

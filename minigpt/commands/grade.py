@@ -12,7 +12,8 @@ python -m minigpt grade my/attention.ipynb
 python -m minigpt grade attention.py training.py --lessons attention,training --junit results.xml
 python -m minigpt grade submissions --lessons attention --csv points.csv --report class.html --jobs 2
 python -m minigpt grade --one-student /autograder/submission --gradescope /autograder/results/results.json
-python -m minigpt grade release --lessons attention,transformer --out handout"""
+python -m minigpt grade release --lessons attention,transformer --out handout
+python -m minigpt grade release --lessons attention --out ana --seed ana-7Qx2"""
 FILES = {"csv": "formats.as_csv", "junit": "formats.as_junit", "gradescope": "formats.as_gradescope",
          "report": "report.as_html"}                   # flag -> what writes it, in minigpt.grading
 
@@ -34,6 +35,10 @@ def add_arguments(parser):
                              "They find mistakes, not copies: who imports the package's answer gets no points for it, "
                              "but a copy of its text is not seen")
     parser.add_argument("--out", metavar="DIR", help="of a release: the folder to write, whole or not at all")
+    parser.add_argument("--seed", metavar="ID",
+                        help="of a release: adds a task to write, an attention, a norm or a cross-entropy with changes "
+                             "that this text chooses; its answer, and hidden tests for --hidden, go to DIR.key. Who "
+                             "knows the ID can build the same: take more than a name, as in ana-7Qx2")
     parser.add_argument("--csv", metavar="FILE", help="write a row for each student and exercise")
     parser.add_argument("--junit", metavar="FILE", help="write JUnit XML")
     parser.add_argument("--gradescope", metavar="FILE", help="write results.json, of one student")
@@ -49,7 +54,7 @@ def add_arguments(parser):
 
 def run(args) -> int:
     """Mark, print and write; 0 if one student has all points or a class is marked, else 1. Or build a release."""
-    if args.out or args.paths == ["release"]:
+    if args.out or args.seed is not None or args.paths == ["release"]:
         from minigpt.grading import release_command
         if release_command.is_release(args):
             return release_command.run(args)

@@ -6,6 +6,7 @@ variables are called, and whether it is NumPy or PyTorch.
 import ast
 import copy
 import re
+import warnings
 
 ALIKE = 0.5             # share of an answer's expressions above which a function is a copy of it
 LARGE = 9               # nodes of a syntax tree that make an expression worth comparing
@@ -109,7 +110,9 @@ def call(node):
 def functions(source):
     """(node, name within the module) of the functions of a text, and of its classes; not those inside functions."""
     try:
-        waiting = [(ast.parse(source), "")]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")            # of what is no Python after all
+            waiting = [(ast.parse(source), "")]
     except (SyntaxError, ValueError):
         return []
     found = []

@@ -9,7 +9,7 @@ from minigpt.grading.compare import same
 from minigpt.grading.contract import contract, mistakes, run_contract, run_test
 from minigpt.grading.hints import done, hint, offer
 from minigpt.grading.keep import keep
-from minigpt.grading.op import Op, implementations
+from minigpt.grading.op import STORED, Op, implementations
 from minigpt.grading.verdict import Verdict
 from minigpt.progress import note
 
@@ -52,7 +52,8 @@ def check_functions(concept, functions, *, is_torch=False):
     except ModuleNotFoundError as error:
         if error.name != f"test_{concept}":
             raise
-        raise InputError(f"no contract for {concept!r}; the concepts are the files of minigpt/reference") from None
+        where = "README.md names those of a release" if STORED.is_dir() else "they are the files of minigpt/reference"
+        raise InputError(f"no contract for {concept!r}; {where}") from None
     stubs = tuple(name for name, function in functions.items() if is_stub(function))
     written = {name: function for name, function in functions.items() if name not in stubs}
     if not written:

@@ -4,41 +4,39 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
+from collections import namedtuple
 
-from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
 from minigpt.grading.answers import BLOCK, call, functions, without
-from minigpt.grading.taking_out import answers_of, kernel_files, tests_kept
+from minigpt.grading.release_words import top_of_readme
+from minigpt.grading.taking_out import answers_of, kernel_files, tests_kept, tracked
 
-TOP = ("LICENSE", "Makefile", "README.md", "kernels", "lessons", "minigpt", "notebooks", "pyproject.toml",
-       "requirements.txt", "tests")
+Built = namedtuple("Built", "by_hand own")              # {exercise: why `grade` cannot mark it}, ids of own tasks
 DRAWN = re.compile(r"\b(side_by_side|source)\(")       # cells that show code of the package
-CONTRACT = '''"""What must hold of {concept}, judged by stored arrays: what the right answer gave to each call."""
-import pathlib
-
-from minigpt.grading.stored import stored_tests
-
-globals().update(stored_tests(pathlib.Path(__file__).parent / "stored" / "{concept}.npz"))
-'''
 
 
-def build(out, exercises, root, *, report=lambda done, all: None):
-    """Write a release into the folder `out`, whole or not at all. Returns {concept: why it is not judged there}.
+def build(out, exercises, root, *, seed=None, report=lambda done, all: None):
+    """Write a release into the folder `out`, whole or not at all. Returns what it is, as a Built.
+
+    seed: an ID, which chooses tasks that are added; their answers, and hidden tests, go to the folder `out`.key.
 
     report: called with how many of all files and contracts are done. Raises InputError if something is there already.
     """
-    out = pathlib.Path(out)
-    _require_room(out, root)
-    part = out.with_name(f".{out.name}.{os.getpid()}")
+    out = pathlib.Path(out).resolve()
+    places = [out, out.with_name(f"{out.name}.key")][:1 if seed is None else 2]
+    parts = [place.with_name(f".{place.name}.{os.getpid()}") for place in places]
+    for place in places:
+        _require_room(place, root)
     try:
-        unjudged = Release(exercises, root, part, report).write()
-        if out.exists():
-            out.rmdir()
-        os.replace(part, out)
+        built = Release(exercises, root, parts, seed, report).write()
+        for part, place in zip(parts, places, strict=True):
+            if place.exists():
+                place.rmdir()
+            os.replace(part, place)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return unjudged
+        for part in parts:
+            shutil.rmtree(part, ignore_errors=True)
+    return built
 
 
 def _require_room(out, root):
@@ -46,15 +44,19 @@ def _require_room(out, root):
         raise InputError(f"{root} is a release itself, without the answers: build releases from the whole repository")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is there already: name a folder that is not, or an empty one")
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"{out}: there is no folder {out.resolve().parent}")
+    if not out.parent.is_dir():
+        raise InputError(f"{out}: there is no folder {out.parent}")
 
 
 class Release:
     """One release while it is built. exercises: those that are assigned."""
 
-    def __init__(self, exercises, root, part, report):
-        self.exercises, self.root, self.part, self.report = exercises, root, part, report
+    def __init__(self, exercises, root, parts, seed, report):
+        self.exercises, self.root, self.part, self.seed, self.report = exercises, root, parts[0], seed, report
+        self.key, self.tasks = None, []
+        if seed is not None:
+            from minigpt.grading.own_tasks import chosen_tasks
+            self.key, self.tasks = parts[1], chosen_tasks(seed, exercises)
         self.concepts = {}
         for exercise in exercises:
             self.concepts.setdefault(exercise.concept, []).append(exercise)
@@ -62,10 +64,10 @@ class Release:
         self.kernels = kernel_files(self.concepts, root)
 
     def write(self):
-        """Write all of it; {concept: why it is not judged by arrays}."""
+        """Write all of it."""
         files = tracked(self.root)
         kept = tests_kept(files, self.concepts, self.answers, self.root)
-        files = [f for f in files if not f.startswith((".", "lessons/instructor/"))
+        files = [f for f in files if not f.startswith((".", "lessons/instructor/", "minigpt/grading/variants.py"))
                  and (not f.startswith("tests/") or f in kept)]
         for at, file in enumerate(files):
             self.report(at, len(files) + len(self.concepts))
@@ -75,8 +77,27 @@ class Release:
             self.report(len(files) + at, len(files) + len(self.concepts))
             if why := self._contract(concept):
                 unjudged[concept] = why
-        self._readme(unjudged)
-        return unjudged
+        tasks = self._own_tasks() if self.key else {}
+        by_hand = {e.id: why for e in self.exercises if (why := self._by_hand(e, unjudged))}
+        self._table(by_hand)
+        path, top = self.part / "README.md", top_of_readme(self.exercises, by_hand, tasks)
+        path.write_text(top + path.read_text(encoding="utf-8"), encoding="utf-8")
+        return Built(by_hand, list(tasks))
+
+    def _own_tasks(self):
+        """Add the tasks that the seed chooses; {id: Variant}."""
+        from minigpt.grading.own_tasks import KEY, write_task
+        self.key.mkdir(exist_ok=True)
+        (self.key / "README.md").write_text(KEY.format(seed=self.seed), encoding="utf-8")
+        return {write_task(task, self.part, self.key, self.seed): task for task in self.tasks}
+
+    def _by_hand(self, exercise, unjudged):
+        """Why `grade` cannot mark an exercise in this release, or ""."""
+        taken = {role for other in self.concepts[exercise.concept] for role in other.functions.values()}
+        handed = [role for role in exercise.given if role in taken]
+        said = f"the lesson hands over {handed[0]}, which is assigned too" if handed else ""
+        ours = exercise.by_hand.removesuffix(": check judges it in the notebook")
+        return ours or exercise.unstored or unjudged.get(exercise.concept, "") or said
 
     def _copy(self, file):
         data, target = (self.root / file).read_bytes(), self.part / file
@@ -127,57 +148,31 @@ class Release:
     def _contract(self, concept):
         """Store what the right answers give; why it cannot be done, or ""."""
         from minigpt.grading.recording import recorded
-        from minigpt.grading.stored_file import Unstorable, save
+        from minigpt.grading.stored import write_contract
+        from minigpt.grading.stored_file import Unstorable
         judged = [exercise for exercise in self.concepts[concept] if not (exercise.by_hand or exercise.unstored)]
         try:
             if not judged:
                 raise Unstorable(self.concepts[concept][0].by_hand or self.concepts[concept][0].unstored)
-            save(self.part / "tests" / "stored" / f"{concept}.npz", recorded(concept, judged))
+            cases = recorded(concept, judged)
         except Unstorable as error:
             return str(error)
-        (self.part / "tests" / f"test_{concept}.py").write_text(CONTRACT.format(concept=concept), encoding="utf-8")
+        write_contract(self.part / "tests", concept, cases)
+        if self.key:
+            from minigpt.grading.own_tasks import write_hidden
+            write_hidden(concept, judged, cases, self.key, self.seed)
         return ""
 
-    def _readme(self, unjudged):
-        rows = [f"| {e.id} | {', '.join(f'`{name}`' for name in e.functions)} | {e.points:g} | "
-                f"{'by the instructor alone' if e.concept in unjudged else 'stored arrays'} |" for e in self.exercises]
-        path = self.part / "README.md"
-        path.write_text(TOP_OF_README.format(rows="\n".join(rows)) + path.read_text(encoding="utf-8"), encoding="utf-8")
-
-
-TOP_OF_README = """\
-# This is a release: some functions in it are yours to write
-
-| exercise | you write | points | judged by |
-|---|---|---|---|
-{rows}
-
-Their answers are left out, in every version: NumPy, PyTorch, fused, Triton, in tests and in notebooks. `check` and
-`python -m minigpt grade` work; they compare your functions with stored arrays. What of the package needs one of these
-functions says so, and runs as soon as yours is there: in your notebook, or in `my/`, where `check` keeps what passes.
-Until then cells and commands that train or run a model may stop with that message, and so may contracts of other
-lessons. What needs it in a form that you do not write (a PyTorch module, a kernel, tiles) does not run here at all.
-
-All below is the README of the whole package, answers included, which is public: marks come from releases, variants and
-hidden tests.
-
-"""
-
-
-def tracked(root):
-    """Paths of the repository's files: what git tracks, or, without git, what lies in its folders."""
-    try:
-        done = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=True)
-        files = [f for f in done.stdout.split("\0") if f and (root / f).is_file()]
-    except (OSError, subprocess.CalledProcessError):
-        files = []
-    if "minigpt/__init__.py" not in files:
-        paths = [path for top in TOP for path in ([root / top] if (root / top).is_file() else (root / top).rglob("*"))]
-        files = [path.relative_to(root).as_posix() for path in paths if path.is_file()
-                 and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(root).parts)]
-    if "lessons/exercises.toml" not in files:
-        lesson_files(root)                             # raises InputError: there is no repository
-    return sorted(files)
+    def _table(self, by_hand):
+        """Say in the table of exercises of which `grade` has nothing to mark by."""
+        path = self.part / "lessons" / "exercises.toml"
+        text = path.read_text(encoding="utf-8")
+        for id, why in by_hand.items():
+            head, mark, tail = text.partition(f'["{id}"]\n')
+            row, rest = tail.partition("\n[")[0], "".join(tail.partition("\n[")[1:])
+            row = re.sub("^by_hand = .*\n?", "", row, flags=re.MULTILINE)
+            text = f"{head}{mark}by_hand = {json.dumps(why)}\n{row}{rest}"
+        path.write_text(text, encoding="utf-8")
 
 
 def _calling(node, role):

@@ -10,9 +10,9 @@ MARKING = ("hidden", "csv", "junit", "gradescope", "report", "one_student", "unc
 
 def is_release(args):
     """Whether `grade` is to build a release: `release` is no file here, or the flags of a release are given."""
-    flags = args.out is not None
+    flags = args.out is not None or args.seed is not None
     if flags and args.paths != ["release"]:
-        raise InputError("--out is for `grade release`, as in grade release --lessons attention --out DIR")
+        raise InputError("--out and --seed are for `grade release`, as in grade release --lessons attention --out DIR")
     return args.paths == ["release"] and (flags or not pathlib.Path("release").exists())
 
 
@@ -24,6 +24,8 @@ def run(args) -> int:
         raise InputError("grade release needs --out DIR, the folder to write")
     if not args.lessons and not args.exercises:
         raise InputError("grade release needs --lessons NAMES or --exercises IDS: what the students are to write")
+    if args.seed is not None and not args.seed.strip():
+        raise InputError("--seed is empty: give each student a text, such as a name and a secret")
     import torch
     from tqdm import tqdm
 
@@ -32,12 +34,14 @@ def run(args) -> int:
     torch.set_num_threads(1)
     wanted = chosen(exercises(ROOT), args.lessons, args.exercises)
     with tqdm(desc="building", delay=2, disable=None, leave=False) as bar:
-        unjudged = build(args.out, wanted, ROOT, report=lambda done, n: _show(bar, done, n))
+        built = build(args.out, wanted, ROOT, seed=args.seed, report=lambda done, n: _show(bar, done, n))
     print(f"{args.out}: a release with {len(wanted)} exercises to write, {sum(e.points for e in wanted):g} points: "
           f"{', '.join(e.id for e in wanted)}")
-    for concept, why in unjudged.items():
-        ids = ", ".join(e.id for e in wanted if e.concept == concept)
-        print(f"{ids} is not judged in it: {why}")
+    if args.seed is not None:
+        print(f"and {', '.join(built.own)}, which the ID chose: answers and hidden tests, for you alone, are in "
+              f"{args.out}.key")
+    for id, why in built.by_hand.items():
+        print(f"{id} is not judged in it: {why}")
     return 0
 
 

@@ -3,6 +3,7 @@
 tests/stored/X.npz of a release (`grade release`) holds the calls. `stored_tests` makes the tests of X of it, and
 `played` a version of X that knows these answers and no others.
 """
+import functools
 import hashlib
 import json
 
@@ -13,12 +14,27 @@ from minigpt.grading.compare import TOLERANCE, Mismatch, Tolerance, Unasked, ass
 from minigpt.grading.crossing import ERRORS
 from minigpt.grading.frames import Unknown
 from minigpt.grading.op import STORED, Op
-from minigpt.grading.stored_file import arrays_in, load
+from minigpt.grading.stored_file import arrays_in, load, save
+
+CONTRACT = '''"""What must hold of {concept}, judged by stored arrays: what the right answer gave to each call."""
+import pathlib
+
+from minigpt.grading.stored import stored_tests
+
+globals().update(stored_tests(pathlib.Path(__file__).parent / "stored" / "{concept}.npz"))
+'''
+OPENED = {}             # concept -> files whose tests were asked for, hidden ones too
+
+def write_contract(folder, concept, cases):
+    """A test file that judges by arrays, and the arrays."""
+    save(folder / "stored" / f"{concept}.npz", cases)
+    (folder / f"test_{concept}.py").write_text(CONTRACT.format(concept=concept), encoding="utf-8")
 
 
 def stored_tests(path):
     """{name: test} of a file of cases: each test runs its calls over `op`, and compares what comes back."""
     by_test = {}
+    OPENED.setdefault(path.stem, set()).add(path)
     for case in load(path):
         name, bracket, values = case.partition("[")
         by_test.setdefault(name, []).append(values.removesuffix("]") if bracket else None)
@@ -98,27 +114,37 @@ def _agree_in_numbers(got, expected, what, call):
 
 
 def played(concept):
-    """A version of a concept that knows the stored answers, and no others."""
+    """A version of a concept that knows the stored answers, and no others: those of hidden tests, once opened, too."""
+    roles = {key[0]: call for key, call in _answers(frozenset({STORED / f"{concept}.npz"})).items()}
+    return Op(concept, "stored", {role: _player(concept, role, call["how"] == "call") for role, call in roles.items()})
+
+
+@functools.cache
+def _answers(paths):
+    """{(role, digest of what it is given): call} of some files."""
     answers = {}
-    for calls in load(STORED / f"{concept}.npz").values():
-        for call in calls:
-            function = call["function"] or concept
-            at = _key(call["inputs"], call["options"])
-            role = function if call["how"] == "call" else f"{function}_forward"
-            answers[role, at] = call
-            if call["gradients"] is not None:
-                answers[f"{function}_backward", at, _key(call["dy"])] = call
-    return Op(concept, "stored", {key[0]: _player(key[0], answers, call["how"] == "call")
-                                  for key, call in answers.items()})
+    for concept, call in ((path.stem, call) for path in paths for calls in load(path).values() for call in calls):
+        function = call["function"] or concept
+        at = _key(call["inputs"], call["options"])
+        answers[function if call["how"] == "call" else f"{function}_forward", at] = call
+        if call["gradients"] is not None:
+            answers[f"{function}_backward", at, _key(call["dy"])] = call
+    return answers
 
 
-def _player(role, answers, is_call):
+def _player(concept, role, is_call):
     """A function that looks up what it is asked for. A forward's cache is the key of its call."""
+    def found(*key):
+        answers = _answers(frozenset({STORED / f"{concept}.npz", *OPENED.get(concept, ())}))
+        if (role, *key) not in answers:
+            raise LookupError(f"{role}: no answer is stored for this")
+        return answers[role, *key]
+
     def backward(dy, cache):
-        return tuple(_found(answers, (role, cache, _key(dy)))["gradients"])
+        return tuple(found(cache, _key(dy))["gradients"])
 
     def forward(*inputs, **options):
-        call = _found(answers, (role, _key(inputs, options)))
+        call = found(_key(inputs, options))
         if call["error"]:
             raise ERRORS[call["error"]]("refused, as the right answer refuses it")
         return call["y"] if is_call else (call["y"], _key(inputs, options))
@@ -126,12 +152,6 @@ def _player(role, answers, is_call):
     player = backward if role.endswith("_backward") else forward
     player.__name__ = role
     return player
-
-
-def _found(answers, key):
-    if key not in answers:
-        raise LookupError(f"{key[0]}: no answer is stored for this")
-    return answers[key]
 
 
 def _key(*values):

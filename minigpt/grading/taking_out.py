@@ -3,12 +3,16 @@ import ast
 import inspect
 import pathlib
 import re
+import subprocess
 
+from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
 from minigpt.grading.answers import Answers
 from minigpt.grading.rubric import reference
 from minigpt.listing import versions
 
+TOP = ("LICENSE", "Makefile", "README.md", "kernels", "lessons", "minigpt", "notebooks", "pyproject.toml",
+       "requirements.txt", "tests")
 ROOMS = ("minigpt.reference", "minigpt.reference.tiled", "minigpt")
 STAYS = ("tests/conftest.py", "tests/mistakes/__init__.py", "tests/solutions/__init__.py")
 
@@ -49,6 +53,22 @@ def kernel_files(concepts, root):
         modules = re.findall(r"^from (kernels\.\w+) import", (root / file).read_text(encoding="utf-8"), re.MULTILINE)
         waiting += [module.replace(".", "/") + ".py" for module in modules]
     return found
+
+
+def tracked(root):
+    """Paths of the repository's files: what git tracks, or, without git, what lies in its folders."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=True)
+        files = [f for f in done.stdout.split("\0") if f and (root / f).is_file()]
+    except (OSError, subprocess.CalledProcessError):
+        files = []
+    if "minigpt/__init__.py" not in files:
+        paths = [path for top in TOP for path in ([root / top] if (root / top).is_file() else (root / top).rglob("*"))]
+        files = [path.relative_to(root).as_posix() for path in paths if path.is_file()
+                 and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(root).parts)]
+    if "lessons/exercises.toml" not in files:
+        lesson_files(root)                             # raises InputError: there is no repository
+    return sorted(files)
 
 
 def tests_kept(files, concepts, answers, root):
