@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -189,6 +190,8 @@ def test_no_answer_is_in_a_release(release):
     lines, files = distinctive_lines(LESSONS), files_of(release)
     assert len(lines) > 20
     assert places_of(lines, release, files) == set()
+    hints = tomllib.loads((release / "lessons" / "hints.toml").read_text(encoding="utf-8"))
+    assert {id: len(lines) for id, lines in hints.items() if len(lines) < 3} == {e.id: 2 for e in assigned()}
     answers = answers_of(assigned(), ROOT)
     for place, text in texts(release, files):
         module = place.removesuffix(".py").replace("/", ".")

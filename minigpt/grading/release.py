@@ -80,6 +80,7 @@ class Release:
         tasks = self._own_tasks() if self.key else {}
         by_hand = {e.id: why for e in self.exercises if (why := self._by_hand(e, unjudged))}
         self._table(by_hand)
+        self._hints()
         path, top = self.part / "README.md", top_of_readme(self.exercises, by_hand, tasks)
         path.write_text(top + path.read_text(encoding="utf-8"), encoding="utf-8")
         return Built(by_hand, list(tasks))
@@ -162,6 +163,15 @@ class Release:
             from minigpt.grading.own_tasks import write_hidden
             write_hidden(concept, judged, cases, self.key, self.seed)
         return ""
+
+    def _hints(self):
+        """Leave out the last hint of what is assigned: it is nearly the line."""
+        path = self.part / "lessons" / "hints.toml"
+        text = path.read_text(encoding="utf-8")
+        for exercise in self.exercises:
+            start = re.escape(f'"{exercise.id}" = [')
+            text = re.sub(rf"^({start}\n(?:    .*\n)*)    .*\n\]$", r"\1]", text, flags=re.MULTILINE)
+        path.write_text(text, encoding="utf-8")
 
     def _table(self, by_hand):
         """Say in the table of exercises of which `grade` has nothing to mark by."""
