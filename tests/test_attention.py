@@ -67,6 +67,15 @@ def test_it_agrees_with_pytorch(op, key_heads, masked):
     assert_gradients(gradients, [g.numpy() for g in torch.autograd.grad(expected, inputs, torch.tensor(dy))])
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_text_of_several_tiles_agrees_with_the_reference(op, causal):   # those of the kernels' lessons have 16 places
+    q, k, v, dy = problem(B=1, H=2, G=1, T=40, S=50)
+    expected, cache = attention_forward(q, k, v, causal=causal)
+    y, gradients = op.run((q, k, v), dy, causal=causal)
+    assert_close(y, expected)
+    assert_gradients(gradients, attention_backward(dy, cache))
+
+
 def test_future_tokens_do_not_change_past_outputs(op):
     q, k, v, _ = problem()
     before = op.forward((q, k, v), causal=True)

@@ -142,6 +142,45 @@ def no_softmax(q, k, v, **options):
     return (p @ v).reshape(y.shape), cache._replace(p=p)
 
 
+def in_tiles(q, k, v, *, old_sum=True, old_average=True, alone=False, **options):
+    """Tiles of 16 keys, as in the lesson attention_kernel; which of l and o shrink when m rises, or a plain mean."""
+    y, cache = attention_forward(q, k, v, **options)
+    p, (S, E) = cache.softmax.y, v.shape[2:]                        # exp(score - L), so that its row sums to 1
+    v = np.repeat(v, q.shape[1] // k.shape[1], axis=1)
+    scores = np.log(p, out=np.full_like(p, -np.inf), where=p > 0)
+    m, l, o, means = np.full((*y.shape[:3], 1), -np.inf), 0.0, 0.0, []
+    for s0 in range(0, S, 16):
+        tile = scores[..., s0:s0 + 16]
+        m_new = np.maximum(m, tile.max(axis=-1, keepdims=True))
+        finite = np.where(np.isneginf(m_new), 0, m_new)
+        now, a = np.exp(tile - finite), np.exp(m - finite)
+        now_l, now_o, m = now.sum(axis=-1, keepdims=True), now @ v[:, :, s0:s0 + 16], m_new
+        means.append(np.divide(now_o, now_l, out=np.zeros_like(now_o), where=now_l > 0))
+        l, o = (a if old_sum else 1.0) * l + now_l, (a if old_average else 1.0) * o + now_o
+    one = np.mean(means, axis=0) if alone and means else o / np.where(l == 0, 1.0, l)
+    return np.asarray(one, q.dtype).reshape(*y.shape[:3], E), cache
+
+
+@mistake("attention_forward", "in tiles: o keeps the old maximum when m rises; multiply it by a (attention_kernel, 6)")
+def old_average_not_rescaled(q, k, v, **options):
+    return in_tiles(q, k, v, old_average=False, **options)
+
+
+@mistake("attention_forward", "in tiles: l keeps the old maximum when m rises; multiply it by a (attention_kernel, 5)")
+def old_sum_not_rescaled(q, k, v, **options):
+    return in_tiles(q, k, v, old_sum=False, **options)
+
+
+@mistake("attention_forward", "in tiles: neither l nor o is multiplied by a when m rises (attention_kernel, 5 and 6)")
+def nothing_rescaled(q, k, v, **options):
+    return in_tiles(q, k, v, old_sum=False, old_average=False, **options)
+
+
+@mistake("attention_forward", "each tile is attended to by itself, and all count the same; l says how much one counts")
+def mean_of_tiles(q, k, v, **options):
+    return in_tiles(q, k, v, alone=True, **options)
+
+
 @mistake("attention_forward", "the queries are overwritten: an input must be left as it was")
 def writes_into_the_queries(q, k, v, **options):
     y, cache = attention_forward(q, k, v, **options)
@@ -223,6 +262,30 @@ def weights_not_transposed(dy, cache):
     dq, dk, dv = attention_backward(dy, cache)
     alike = cache.p.shape[-1] == cache.p.shape[-2]
     return dq, dk, cache.p @ dy.reshape(*cache.q.shape[:3], cache.v.shape[-1]) if alike else dv
+
+
+@mistake("attention_backward", "in tiles: dq is set anew by each tile of keys; they add up (attention_backward, 14)")
+def dq_of_the_last_tile(dy, cache):
+    dq, dk, dv = attention_backward(dy, cache)
+    dscores, T = _dscores(dy, cache, axis=-1).reshape(cache.softmax.y.shape), cache.softmax.y.shape[2]
+    for t0 in range(0, T, 16):                         # its last tile is the last in which anybody sees anything
+        seen = np.flatnonzero(cache.softmax.y[:, :, t0:t0 + 16].any(axis=(0, 1, 2)))
+        dscores[:, :, t0:t0 + 16, :seen.max(initial=0) // 16 * 16] = 0
+    return (dscores.reshape(cache.p.shape) @ cache.k / math.sqrt(cache.q.shape[-1])).reshape(dq.shape), dk, dv
+
+
+@mistake("attention_backward", "in tiles: dk and dv are set anew by each tile of queries; they add up (10 and 13)")
+def dk_and_dv_of_the_last_tile(dy, cache):
+    last = np.zeros_like(dy)
+    begin = (dy.shape[2] - 1) // 16 * 16
+    last[:, :, begin:] = dy[:, :, begin:]
+    return attention_backward(dy, cache)[0], *attention_backward(last, cache)[1:]
+
+
+@mistake("attention_backward", "a query that sees no key has L = -inf, and -inf - (-inf) is NaN: subtract 0 there")
+def no_key_is_nan(dy, cache):
+    y = np.where((cache.softmax.y > 0).any(axis=-1, keepdims=True), cache.softmax.y, np.nan)
+    return attention_backward(dy, cache._replace(softmax=cache.softmax._replace(y=y), p=y.reshape(cache.p.shape)))
 
 
 @mistake("attention_backward", "dk and dv come from the last head of a group; sum over all (equations 7 and 12)")

@@ -12,6 +12,13 @@ def level_below(weight, levels, group):
     return (np.searchsorted(levels, share + 1e-12) - 1).clip(0, len(levels) - 1).astype(np.uint8), scale
 
 
+@mistake("codebook_quantize", "the level above is taken, not the nearest (equation 2)")
+def level_above(weight, levels, group):
+    _, scale = codebook_quantize(weight, levels, group)
+    share = weight / np.where(scale > 0, scale, 1).repeat(group, axis=1)
+    return np.searchsorted(levels, share).clip(0, len(levels) - 1).astype(np.uint8), scale
+
+
 @mistake("codebook_quantize", "weights are compared with levels without being divided by their largest (equation 2)")
 def not_divided(weight, levels, group):
     _, scale = codebook_quantize(weight, levels, group)

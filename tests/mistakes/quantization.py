@@ -62,6 +62,17 @@ def steps_counted_as_points(weight, bits=8, group=None, how="absmax"):
     return codes.astype(np.uint8), scale, zero
 
 
+@mistake("quantize", "minmax divides by 2^bits, so the largest gets a code that is not there; steps are one less (1)")
+def one_code_too_many(weight, bits=8, group=None, how="absmax"):
+    codes, scale, zero = quantize(weight, bits, group, how)
+    if how != "minmax":
+        return codes, scale, zero
+    scale = scale * (2**bits - 1) / 2**bits
+    steps = spread(np.where(scale > 0, scale, np.inf), group, weight.shape[1])
+    codes = np.rint((weight - spread(zero, group, weight.shape[1])) / steps)
+    return codes.astype(np.int64).astype(np.uint8), scale, zero
+
+
 @mistake("quantize", "one grid for the whole matrix: each row, and each group of it, has its own (equation 1)")
 def one_grid_for_all(weight, bits=8, group=None, how="absmax"):
     if not weight.size:
