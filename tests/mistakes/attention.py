@@ -161,17 +161,17 @@ def in_tiles(q, k, v, *, old_sum=True, old_average=True, alone=False, **options)
     return np.asarray(one, q.dtype).reshape(*y.shape[:3], E), cache
 
 
-@mistake("attention_forward", "in tiles: o keeps the old maximum when m rises; multiply it by a (attention_kernel, 6)")
+@mistake("attention_forward", "in tiles: o keeps the old maximum when m rises; multiply it by a (attention_kernel)")
 def old_average_not_rescaled(q, k, v, **options):
     return in_tiles(q, k, v, old_average=False, **options)
 
 
-@mistake("attention_forward", "in tiles: l keeps the old maximum when m rises; multiply it by a (attention_kernel, 5)")
+@mistake("attention_forward", "in tiles: l keeps the old maximum when m rises; multiply it by a (attention_kernel)")
 def old_sum_not_rescaled(q, k, v, **options):
     return in_tiles(q, k, v, old_sum=False, **options)
 
 
-@mistake("attention_forward", "in tiles: neither l nor o is multiplied by a when m rises (attention_kernel, 5 and 6)")
+@mistake("attention_forward", "in tiles: neither l nor o is multiplied by a when m rises (attention_kernel)")
 def nothing_rescaled(q, k, v, **options):
     return in_tiles(q, k, v, old_sum=False, old_average=False, **options)
 
@@ -264,7 +264,7 @@ def weights_not_transposed(dy, cache):
     return dq, dk, cache.p @ dy.reshape(*cache.q.shape[:3], cache.v.shape[-1]) if alike else dv
 
 
-@mistake("attention_backward", "in tiles: dq is set anew by each tile of keys; they add up (attention_backward, 14)")
+@mistake("attention_backward", "in tiles: dq is set anew by each tile of keys; tiles add up")
 def dq_of_the_last_tile(dy, cache):
     dq, dk, dv = attention_backward(dy, cache)
     dscores, T = _dscores(dy, cache, axis=-1).reshape(cache.softmax.y.shape), cache.softmax.y.shape[2]
@@ -274,7 +274,7 @@ def dq_of_the_last_tile(dy, cache):
     return (dscores.reshape(cache.p.shape) @ cache.k / math.sqrt(cache.q.shape[-1])).reshape(dq.shape), dk, dv
 
 
-@mistake("attention_backward", "in tiles: dk and dv are set anew by each tile of queries; they add up (10 and 13)")
+@mistake("attention_backward", "in tiles: dk and dv are set anew by each tile of queries; tiles add up")
 def dk_and_dv_of_the_last_tile(dy, cache):
     last = np.zeros_like(dy)
     begin = (dy.shape[2] - 1) // 16 * 16

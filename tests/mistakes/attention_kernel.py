@@ -28,6 +28,11 @@ def maximum_of_the_tile():
     """each tile has its own maximum; it is that of all scores so far (equation 3)"""
 
 
+@instead(forward, "tl.exp2(scores - finite[:, None])", "tl.exp(scores - finite[:, None])")
+def exp_of_scores_in_units_of_log_2():
+    """p is exp of scores in units of log 2, which want exp2 (equation 4)"""
+
+
 @instead(forward, 'tl.where(m_new == -float("inf"), 0.0, m_new)', "m_new")
 def first_tile_of_masked_keys_is_nan():
     """as long as every key was masked, -inf is subtracted from -inf: NaN (equation 4)"""
@@ -207,6 +212,16 @@ def log_sum_exp_without_other():
 @instead(dkdv, 'tl.where(lse == -float("inf"), 0.0, lse)', "lse")
 def gradient_of_queries_without_keys_is_nan():
     """the log-sum-exp of a query that may attend to nothing is -inf, and so are its scores: their difference is NaN"""
+
+
+@instead(dq, 'lse = tl.where(lse == -float("inf"), 0.0, lse)', "lse = lse")
+def dq_of_queries_without_keys_is_nan():
+    """dq: the log-sum-exp of a query that may attend to nothing is -inf, and -inf - (-inf) is NaN (equation 9)"""
+
+
+@instead(dq, "tl.exp2(scores - (lse * log2e)[:, None])", "tl.exp2(scores - lse[:, None])")
+def log_sum_exp_in_other_units():
+    """dq: the scores are in units of log 2, the log-sum-exp is not: multiply it by log2e (equation 9)"""
 
 
 @instead(dq, "ds = p * (dp - delta[:, None])", "ds = p * dp")

@@ -105,16 +105,16 @@ def q4_1_m_scaled(data):
     return in_a_row((nibbles(blocks[..., 4:]) + half(blocks[..., 2:4])) * half(blocks[..., :2]))
 
 
+@mistake("dequantise_q4_1", "the result is float64; the model's numbers are float32")
+def q4_1_in_float64(data):
+    return q4_1(data).astype(np.float64)
+
+
 @mistake("dequantise_q4_1", "it is computed in half precision; d and m become float32 first (q4_1, equation 3)")
 def q4_1_in_half_precision(data):
     blocks = blocks_of(data, BYTES["Q4_1"])
     d, m = (half(blocks[..., at:at + 2]).astype(np.float16) for at in (0, 2))
     return in_a_row(nibbles(blocks[..., 4:]).astype(np.float16) * d + m)
-
-
-@mistake("dequantise_q4_1", "the result is float64; the model's numbers are float32")
-def q4_1_in_float64(data):
-    return q4_1(data).astype(np.float64)
 
 
 @mistake("dequantise_q8_0", "the codes have no sign: 255 must be -1 (q8_0, equation 2)")

@@ -22,11 +22,6 @@ def gate_and_up_swapped(gate, up):
 
 @mistake("swiglu_forward", "the gate is a sigmoid (that is GLU); here it is SiLU, x times the sigmoid (equation 1)")
 def glu(gate, up):
-    return gated(gate, up, sigmoid(gate))
-
-
-@mistake("swiglu_forward", "the value is gated by a sigmoid (that is GLU); here it is SiLU, whose gradient you have")
-def glu_with_the_gradient_of_silu(gate, up):
     return sigmoid(gate) * up, swiglu_forward(gate, up)[1]
 
 
