@@ -3,11 +3,12 @@ import os
 import pathlib
 
 import pytest
+from sandboxed import require_containment
 
+from minigpt.grading import sandbox
 from minigpt.grading.exercises import exercises
 from minigpt.grading.marking import Settings, mark_all
 from minigpt.grading.rubric import Rubric
-from minigpt.grading.sandbox import not_contained
 from minigpt.listing import ROOT
 
 RIGHT = """
@@ -105,12 +106,6 @@ def judge(tmp_path, attack, rubrics, *, contained):
     assert beside.points == 10
 
 
-def require_containment():
-    """Skip where bubblewrap is missing or cannot work, as inside many containers."""
-    if why := not_contained():
-        pytest.skip(f"student code is not contained here: {why}")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", [*ATTACKS, *CONTAINED])
 def test_an_attack_gets_its_score_and_a_clear_line_and_leaves_others_alone(attack, tmp_path, rubrics):
@@ -118,3 +113,18 @@ def test_an_attack_gets_its_score_and_a_clear_line_and_leaves_others_alone(attac
     before = sorted(path.name for path in pathlib.Path(ROOT).iterdir())
     judge(tmp_path, (ATTACKS | CONTAINED)[attack], rubrics, contained=True)
     assert sorted(path.name for path in pathlib.Path(ROOT).iterdir()) == before
+
+
+@pytest.mark.parametrize(("why", "all_to_run", "outcome"), [
+    ("bubblewrap (bwrap) is not installed", "1", pytest.fail.Exception),
+    ("bubblewrap does not work here: Segmentation fault", "1", pytest.fail.Exception),
+    ("bubblewrap does not work here: bwrap: No permissions to create new namespace", "1", pytest.skip.Exception),
+    ("bubblewrap does not work here: bwrap: Creating new namespace failed: Operation not permitted", "1",
+     pytest.skip.Exception),
+    ("containment needs Linux", "1", pytest.skip.Exception),
+    ("bubblewrap (bwrap) is not installed", "", pytest.skip.Exception)])
+def test_attacks_are_left_out_in_silence_only_where_nothing_can_be_contained(why, all_to_run, outcome, monkeypatch):
+    monkeypatch.setattr(sandbox, "not_contained", lambda: why)
+    monkeypatch.setenv("MINIGPT_REQUIRE_DATA", all_to_run)
+    with pytest.raises(outcome, match="is not contained here"):
+        require_containment()

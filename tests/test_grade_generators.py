@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from sandboxed import require_containment
 
 from minigpt.grading.border import Student
 from minigpt.grading.exercises import exercises
 from minigpt.grading.frames import LENGTHS, Malformed, Reader, Writer, generator, numbers_of
 from minigpt.grading.marking import Settings, mark_all
 from minigpt.grading.rubric import Rubric
-from minigpt.grading.sandbox import not_contained
 from minigpt.listing import ROOT
 from minigpt.reference import masked_lm
 
@@ -72,8 +72,3 @@ def test_a_masking_program_that_writes_into_the_text_is_told_so(tmp_path):
     right, writes = mark_all({name: [tmp_path / f"{name}.py"] for name in texts}, [rubric], Settings())
     assert (right.points, writes.points < 15) == (15, True)
     assert "mask_tokens writes into what it is given" in writes.results[0].says
-
-
-def require_containment():
-    if why := not_contained():
-        pytest.skip(f"student code is not contained here: {why}")

@@ -4,8 +4,8 @@ import functools
 import importlib
 
 import pytest
+from sandboxed import require_containment
 
-from minigpt.grading import sandbox
 from minigpt.grading.contract import contract, run_test
 from minigpt.grading.exercises import exercises
 from minigpt.grading.marking import Settings, mark_all
@@ -79,8 +79,7 @@ def test_the_kernels_are_the_exercises_that_are_not_marked_here():
 @pytest.mark.slow
 def test_all_of_them_have_all_points_from_the_sandbox():
     """One student hands in all of the course."""
-    if why := sandbox.not_contained():
-        pytest.skip(f"student code is not contained here: {why}")
+    require_containment()
     files = [path for path in sorted(FOLDER.glob("*.py")) if path.stem != "kernels"]
     rubrics = [rubric(id) for id, exercise in KNOWN.items() if not exercise.by_hand]
     student, = mark_all({"second": files}, rubrics, Settings())
