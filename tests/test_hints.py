@@ -191,6 +191,7 @@ FORWARD, BACKWARD = "attention_forward", "attention_backward"
     ("attention", yours(FORWARD, BACKWARD), (FORWARD, BACKWARD), "attention.1"),
     ("attention", {FORWARD: named("mine"), BACKWARD: named("my_gradient")}, (), "attention.2"),
     ("attention", {FORWARD: named("tried")}, (), "attention.1"),
+    ("attention", {FORWARD: reference("attention", FORWARD), BACKWARD: named("tried")}, (), "attention.2"),
     ("cross_entropy", yours("cross_entropy_forward", "cross_entropy_backward"), (), "backprop.2"),
     ("softmax", {"softmax_forward": launched(named("two_passes"))}, (), "softmax_kernel.1"),
     ("softmax", {"softmax_forward": launched(abs)}, (), "first_model.1"),
