@@ -34,7 +34,7 @@ def verified(p, draft, u):
     Why it is exact: d_t comes out with probability p_t(d_t), another i with (1 - p_t(d_t)) p_t(i) / (1 - p_t(d_t)).
     p: (N+1,V), the probabilities after 0 .. N tokens of the draft. draft: (N,) ids. u: (N+1,) uniform numbers below 1.
     Returns y: (n+1,) ids. Where each row of p is all on one token, y is what would have been chosen without a draft.
-    Source: Leviathan et al. 2022, arXiv:2211.17192, section 2.3, for a draft that is certain: q_t(d_t) = 1.
+    Source: Leviathan et al. 2022, arXiv:2211.17192, for a draft that is certain: q_t(d_t) = 1.
     """
     N = len(draft)
     refused = u[:N] >= p[np.arange(N), draft]                 # (N,)  (4)
