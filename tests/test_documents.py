@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md")), *sorted((ROOT / "lessons/zh").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md")), *sorted((ROOT / "lessons/zh").glob("*.md")),
+         ROOT / "lessons/instructor/README.md"]
 NAMED = re.compile(r"(?<![\w/.])((?:minigpt|kernels|tests|lessons)/\w+(?:/\w+)*\.(?:py|toml|json|md)"
                    r"|(?:(?<=`)|(?<=\n))make [a-z-]+)")
 
