@@ -1,18 +1,16 @@
 """Recording a contract: what the right answer gives to each call of each test, for `stored` to judge by."""
-import contextlib
 import functools
 import unittest
 import warnings
 
-import numpy as np
-
-from minigpt.grading.compare import Unasked
+from minigpt.grading.compare import REFUSALS, Unasked
 from minigpt.grading.contract import run_test
 from minigpt.grading.crossing import ERRORS
 from minigpt.grading.op import Op, implementations
 from minigpt.grading.rubric import Rubric, reference
+from minigpt.grading.spoilt import LAX, in_float64, refusing_by, restored, writing_into
 from minigpt.grading.stored import judge
-from minigpt.grading.stored_file import ArraysReader, ArraysWriter, Unstorable, arrays_in
+from minigpt.grading.stored_file import ArraysReader, ArraysWriter, Unstorable
 
 
 class Recorder(Op):
@@ -100,40 +98,24 @@ def _calls(concept, exercises, name, case):
         warnings.simplefilter("ignore")
         if run_test(name, case, recorder).status != "passed" or not recorder.storable:
             return []
-        marks = {}
-        for mark, spoilt in (("untouched", _writing), ("dtype", _in_float64)):
-            op = Op(concept, "spoilt", {role: spoilt(function) for role, function in functions.items()})
-            marks[mark] = run_test(name, case, op).status != "passed"
+        marks = _marks(concept, functions, name, case, any(call["error"] for call in recorder.calls))
         for call in recorder.calls:
             call |= marks
             call["loose"] = not call["error"] and others_differ(concept, call)
     return recorder.calls
 
 
-def _writing(function):
-    """A right function that afterwards writes into what it was given."""
-    @functools.wraps(function)
-    def writing(*args, **options):
-        result = function(*args, **options)
-        for x in arrays_in([args, options]):
-            with contextlib.suppress(ValueError):      # it is read-only
-                x[...] = ~x if x.dtype == bool else x + 1
-        return result
-    return writing
+def _marks(concept, functions, name, case, refuses):
+    """What a test minds, and what it does not: tried with right functions that are changed in one way each."""
+    def accepts(spoilt):
+        op = Op(concept, "spoilt", {role: spoilt(function) for role, function in functions.items()})
+        return run_test(name, case, op).status == "passed"
 
-
-def _in_float64(function):
-    """A right function that forgets that it was given float32."""
-    def wide(value):
-        if isinstance(value, np.ndarray | np.generic) and value.dtype == np.float32:
-            return value.astype(np.float64)
-        if isinstance(value, tuple) and not hasattr(value, "_fields"):
-            return tuple(map(wide, value))
-        if isinstance(value, dict | list):
-            return {k: wide(v) for k, v in value.items()} if isinstance(value, dict) else list(map(wide, value))
-        return value
-
-    return functools.wraps(function)(lambda *args, **options: wide(function(*args, **options)))
+    with restored() as written:
+        untouched = not accepts(functools.partial(writing_into, written))
+    kinds = [kind for kind in REFUSALS if refuses and accepts(functools.partial(refusing_by, kind))]
+    return {"untouched": untouched, "dtype": not accepts(in_float64), "errors": [kind.__name__ for kind in kinds],
+            "lax": [word for word, spoilt in LAX.items() if accepts(spoilt)]}
 
 
 def others_differ(concept, call):
