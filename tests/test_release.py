@@ -249,7 +249,7 @@ print("it ran", x.grad.shape)
 def test_in_a_release_check_and_the_model_take_the_student_s_functions(release):
     source = (ROOT / "minigpt" / "reference" / "attention.py").read_text(encoding="utf-8")
     done = minigpt(release, "-c", USES.format(answer=source))
-    assert "attention: 21 of 21 checks hold" in done.stdout, done.stderr
+    assert re.search(r"attention: (2\d) of \1 checks hold", done.stdout), done.stdout + done.stderr
     assert "it ran" in done.stdout, done.stderr
     done = minigpt(release, "-c", USES.format(answer=source.replace("q / math.sqrt(D)", "q")))
     assert "✗ a worked example" in done.stdout
