@@ -16,11 +16,11 @@ import pytest
 from minigpt.__main__ import main
 from minigpt.gradcheck import gradient_errors
 from minigpt.grading import sandbox, stored, stored_file
-from minigpt.grading.answers import Answers, without
+from minigpt.grading.answers import Answers, functions, without
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import chosen, exercises
 from minigpt.grading.recording import recorded, right
-from minigpt.grading.release import build
+from minigpt.grading.release import Release, build
 from minigpt.grading.rubric import Rubric, reference
 from minigpt.grading.taking_out import answers_of, tracked
 from minigpt.grading.variants import variants
@@ -30,6 +30,19 @@ LESSONS = ["attention", "transformer"]
 SHARED = {"theta=config.rope_thetaifconfig.positions=='rope'elseNone",                # the lesson hands it over
           "f,feed_forward=feed_forward_forward(h,part(params,'feed_forward.'),activation=config.feed_forward)",
           "mean_dn_n=(dnormal*normal).mean(axis=-1,keepdims=True)"}                  # RMS norm has it too
+EMPTIED = {                                            # file -> functions, of every version that there is
+    "minigpt/reference/attention.py": {"attention_forward", "attention_backward"},
+    "minigpt/reference/tiled/attention.py": {"attention_forward", "attention_backward"},
+    "minigpt/attention.py": {"attention"},
+    "minigpt/fused.py": {"attention", "layer_norm"}, "minigpt/layer_norm.py": {"layer_norm"},
+    "minigpt/reference/layer_norm.py": {"layer_norm_forward", "layer_norm_backward"},
+    "minigpt/multi_head_attention.py": {"split_heads", "merge_heads"}, "minigpt/transformer.py": {"Block.forward"},
+    "minigpt/reference/multi_head_attention.py": {"split_heads", "merge_heads"},
+    "minigpt/reference/transformer.py": {"block_forward"},
+    "kernels/attention.py": {"attention_forward_kernel"},
+    "kernels/attention_backward.py": {"attention_backward_dq_kernel"},
+    "kernels/attention_steps.py": {"attention_tiled_kernel", "naive_attention"},
+    "kernels/layer_norm.py": {"layer_norm_forward_kernel", "layer_norm_backward_kernel"}}
 STUB = 'raise NotImplementedError("yours")'
 
 
@@ -66,8 +79,8 @@ def texts(root, files):
             for cell in json.loads((root / file).read_text(encoding="utf-8"))["cells"]:
                 yield f"{file}, {cell['id']}", "".join(cell["source"])
                 for output in cell.get("outputs", []):
-                    parts = [*output.get("data", {}).values(), output.get("text", "")]
-                    for part in parts:
+                    parts = [part for kind, part in output.get("data", {}).items() if kind.startswith("text/")]
+                    for part in [*parts, output.get("text", "")]:
                         yield f"{file}, {cell['id']}, output", html.unescape(re.sub("<[^>]*>", "", "".join(part)))
         elif (root / file).suffix not in (".npz", ".safetensors"):
             yield file, (root / file).read_text(encoding="utf-8")
@@ -196,6 +209,36 @@ def test_no_answer_is_in_a_release(release):
     for place, text in texts(release, files):
         module = place.removesuffix(".py").replace("/", ".")
         assert [node.name for node, _ in answers.found(text, module)] == [], place
+
+
+@pytest.mark.slow
+def test_every_version_of_an_answer_is_emptied_and_nothing_else_of_its_file(release):
+    for file, names in EMPTIED.items():
+        before, after = ({name: node for node, name in functions((root / file).read_text(encoding="utf-8"))}
+                         for root in (ROOT, release))
+        assert list(before) == list(after), file
+        changed = {name for name in before if ast.dump(before[name]) != ast.dump(after[name])}
+        assert changed >= names, file
+        assert file.startswith("kernels/") or changed == names, file
+        assert not [name for name in changed for node in ast.walk(after[name]) if isinstance(node, ast.Assign)], file
+
+
+@pytest.mark.slow
+def test_no_function_in_a_release_of_all_lessons_is_like_an_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(Release, "_contract", lambda release, concept: "")       # the arrays take their time
+    every = list(exercises(ROOT).values())
+    build(tmp_path / "all", every, ROOT)
+    answers, seen = answers_of(every, ROOT), 0
+    assert len(answers.expressions) > 50
+    fused = (tmp_path / "all" / "minigpt" / "fused_gradients.py").read_text(encoding="utf-8")
+    assert "class RMSNorm" in fused
+    assert "rsqrt" not in fused
+    assert "addcmul" not in fused
+    for place, text in texts(tmp_path / "all", files_of(tmp_path / "all")):
+        found = answers.found(text, place.removesuffix(".py").replace("/", "."))
+        assert [node.name for node, _ in found] == [], place
+        seen += "yours(" in text
+    assert seen > 30
 
 
 @pytest.mark.slow

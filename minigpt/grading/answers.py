@@ -112,7 +112,7 @@ def functions(source):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")            # of what is no Python after all
-            waiting = [(ast.parse(source), "")]
+            waiting = [(ast.parse(re.sub("^%.*", "", source, flags=re.MULTILINE)), "")]          # %%triton
     except (SyntaxError, ValueError):
         return []
     found = []

@@ -9,7 +9,7 @@ from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
 from minigpt.grading.answers import Answers
 from minigpt.grading.rubric import reference
-from minigpt.listing import versions
+from minigpt.listing import ROOT, definitions, versions
 
 TOP = ("LICENSE", "Makefile", "README.md", "kernels", "lessons", "minigpt", "notebooks", "pyproject.toml",
        "requirements.txt", "tests")
@@ -38,13 +38,21 @@ def _names(role, modules):
         twins = {twin for _, twin in versions(base) if twin}
     except InputError:                                 # it is not in the package
         twins = set()
+    gradients = definitions(ast.parse((ROOT / "minigpt" / "fused_gradients.py").read_text(encoding="utf-8")))
+    for name in gradients:                             # classes with a forward and a backward, and what they call
+        if name.lower() == base.replace("_", ""):
+            called = {n.id for n in ast.walk(gradients[name]) if isinstance(n, ast.Name)} & set(gradients)
+            twins |= {f"minigpt.fused_gradients.{part}" for part in (f"{name}.forward", f"{name}.backward", *called)}
     ours = {f"{room}.{module}.{role}": role for room in ROOMS for module in modules}
     return ours | {twin: base for twin in {*twins, f"minigpt.fused.{base}"}}
 
 
 def kernel_files(concepts, root):
-    """Files of the kernels of these concepts, with those of ours that they use."""
-    waiting, found = [f"kernels/{re.sub('_kernel$', '', concept)}.py" for concept in concepts], set()
+    """Files of the kernels of these concepts: of their names (X.py, X_steps.py), and those of ours that these use."""
+    rooms = {path.stem for path in (root / "minigpt" / "reference").glob("*.py")}
+    names, found = {re.sub("_kernel$", "", concept) for concept in concepts}, set()
+    waiting = [f"kernels/{path.name}" for path in sorted((root / "kernels").glob("*.py")) for name in names
+               if path.stem == name or (path.stem.startswith(f"{name}_") and path.stem not in rooms)]
     while waiting:
         file = waiting.pop()
         if file in found or not (root / file).is_file() or pathlib.Path(file).name.startswith("_"):
