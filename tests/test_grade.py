@@ -11,6 +11,7 @@ from minigpt.__main__ import main
 from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
 from minigpt.grading import sandbox
+from minigpt.grading.contract import run_test
 from minigpt.grading.exercises import IDENTITY, exercises
 from minigpt.grading.formats import as_csv, as_gradescope, as_junit, table
 from minigpt.grading.marking import Marked, Settings, mark_all
@@ -89,6 +90,10 @@ def ours(exercise):
     return "\n\n".join(dict.fromkeys(parts))
 
 
+def refuse(*args, **options):
+    raise ValueError("no")
+
+
 def grade(*words):
     """The exit status; contained where that works."""
     how = ["--uncontained"] if sandbox.not_contained() else []
@@ -116,6 +121,9 @@ def test_each_exercise_has_tests_that_an_answer_which_does_nothing_fails():
             rubric = Rubric(exercise)                  # it raises InputError if no test, or none of use, is there
             assert rubric.share([]) == 0
             assert len(rubric.free) < len(rubric.cases), exercise.id
+            roles = dict.fromkeys([*exercise.functions.values(), *exercise.used], refuse)
+            outcomes = [run_test(name, case, rubric.op(roles)) for name, case in rubric.cases]
+            assert rubric.share(outcomes) == 0, exercise.id
 
 
 @pytest.mark.slow

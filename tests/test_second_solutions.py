@@ -1,15 +1,19 @@
 """Different but right answers have all points: tests/second_solutions has one in another style for every exercise."""
 import ast
+import contextlib
 import functools
 import importlib
 
 import pytest
 from sandboxed import require_containment
 
+from minigpt.grading.compare import may_refuse
 from minigpt.grading.contract import contract, run_test
+from minigpt.grading.crossing import Ended
 from minigpt.grading.exercises import exercises
+from minigpt.grading.frames import Malformed
 from minigpt.grading.marking import Settings, mark_all
-from minigpt.grading.op import implementations
+from minigpt.grading.op import Op, implementations
 from minigpt.grading.recording import recorded
 from minigpt.grading.rubric import Rubric
 from minigpt.grading.score import judge
@@ -72,6 +76,14 @@ def test_a_second_right_kernel_passes(concept, names):
     cases = [case for case in contract(concept) if not case[0].startswith("test_any_shape")]   # half of the time
     outcomes = [run_test(name, case, op) for name, case in cases]
     assert [o.test for o in outcomes if o.status not in ("passed", "skipped")] == []
+
+
+@pytest.mark.parametrize(("name", "error", "accepted"), [
+    ("yours", ValueError("no"), True), ("yours", IndexError("no"), True), ("reference", ValueError("no"), False),
+    ("yours", AssertionError("wrong"), False), ("yours", Malformed("forged"), False), ("yours", Ended("gone"), False)])
+def test_what_no_lesson_asks_for_may_be_refused_but_not_answered_wrongly(name, error, accepted):
+    with contextlib.nullcontext() if accepted else pytest.raises(type(error)), may_refuse(Op("x", name, {})):
+        raise error
 
 
 def test_the_kernels_are_the_exercises_that_are_not_marked_here():
