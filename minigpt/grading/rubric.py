@@ -21,8 +21,7 @@ class Rubric:
 
     answers: full names of the package's functions for what the student writes, in all versions.
     cases: (name, function of op) of each test that a right answer passes and that calls what the student writes.
-    free: names of those that a function passes that returns nothing, zeros, or what it is given, or that refuses
-        everything: worth nothing alone.
+    free: names of those that a function passes that returns nothing, zeros, or what it is given: worth nothing alone.
     """
 
     def __init__(self, exercise, hidden=None):
@@ -36,7 +35,7 @@ class Rubric:
         if not self.cases:
             raise InputError(f"{exercise.id}: no test of {exercise.concept} calls {', '.join(exercise.functions)}")
         idle = [right | {role: idly(right[role]) for role in exercise.functions.values()}
-                for idly in (lambda function: lambda *args, **options: None, _zeros, _what_is_given, _refusing)]
+                for idly in (lambda function: lambda *args, **options: None, _zeros, _what_is_given)]
         self.free = {name for functions in idle for name, case in self.cases
                      if run_test(name, case, self.op(functions)).status == "passed"}
         if len(self.free) == len(self.cases):
@@ -102,14 +101,6 @@ def _zeros(function):
 def _what_is_given(function):
     """A function that returns its first argument."""
     return _with_answer(function, lambda y, args: args[0] if args else None)
-
-
-def _refusing(function):
-    """A function that takes nothing."""
-    def refuse(*args, **options):
-        raise ValueError("no")
-
-    return refuse
 
 
 def _with_answer(function, change):
