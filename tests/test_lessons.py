@@ -1,4 +1,5 @@
 """Lessons: what a build makes, when a notebook is stale; and the notebooks of this repository are fresh."""
+import re
 import shutil
 
 import nbformat
@@ -167,6 +168,14 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9][0-9]_*.md"))
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_the_notebook_of_the_lesson_is_fresh(path):
     assert build.staleness(path, ROOT / "notebooks") == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_lesson_promises_no_lesson_that_is_not_there(path):
+    text = " ".join(path.read_text(encoding="utf-8").split())
+    named = {name for names in re.findall(r"\blessons? ((?:`\w+`(?:, and |, | and )?)+)", text)
+             for name in re.findall(r"\w+", names) if name != "and"}
+    assert named <= {other.stem[3:] for other in LESSONS}
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
