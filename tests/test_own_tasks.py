@@ -1,4 +1,4 @@
-"""The tasks that an ID chooses (`grade release --seed`): different ones, right, and as their text says."""
+"""The tasks that an ID chooses (`grade release --seed`): many, right, and as their text says."""
 import re
 
 import numpy as np

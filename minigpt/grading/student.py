@@ -31,13 +31,13 @@ def main():
     settings = json.loads(sys.argv[1])
     confine(settings)
     channel = Channel(socket.socket(fileno=settings["channel"]))
+    answers = withheld.Withheld()                      # made before any code of the student's has run
     functions, errors = load(settings["files"])
-    answers = beside("withheld").Withheld()
     channel.send("ready", {"functions": list(functions), "errors": errors})
     kept = OrderedDict()
     while True:
-        _, (number, name, args, options, keep, withheld) = channel.receive(kept)
-        answers.withhold(withheld)
+        _, (number, name, args, options, keep, names) = channel.receive(kept)
+        answers.withhold(names)
         before = channel.image((args, options))
         try:
             value = answer(functions[name](*args, **options), keep, kept)
@@ -188,6 +188,6 @@ def beside(name):
 
 
 if __name__ == "__main__":
-    frames = beside("frames")
+    frames, withheld = beside("frames"), beside("withheld")
     import numpy as np  # after confine() it could no longer be found
     main()
