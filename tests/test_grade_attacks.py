@@ -52,7 +52,7 @@ ATTACKS = {
         "        if 'assert' in name or 'check' in name:\n            setattr(module, name, lambda *a, **k: None)\n"
         "def min_p(p, m): return p * 0", 0, "expected"),
     "a forged answer": (
-        wrapped("import os\nfor fd in range(3, 20):\n    try: os.write(fd, b'\\xff' * 64)\n    except OSError: pass"),
+        wrapped("import os\nfor fd in range(3, 99):\n    try: os.write(fd, b'\\xff' * 64)\n    except OSError: pass"),
         0, "bytes"),
     "a huge answer": (
         "import numpy as np\ndef min_p(p, m): return np.zeros(200 << 20, dtype=np.int8)", 0, "a message of"),
