@@ -138,7 +138,7 @@ def linear_cross_entropy(x, weight, targets, ignore_index=-100):
                                  learns and weight.requires_grad)[0]
 
 
-linear_cross_entropy.contains = frozenset({"linear", "cross_entropy", "causal_lm"})
+linear_cross_entropy.contains = frozenset({"linear", "cross_entropy", "causal_lm", "masked_lm", "bert_loss"})
 
 
 def work_of_backward(n, kept, out, programs, acc=4):

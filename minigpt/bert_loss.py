@@ -16,5 +16,6 @@ def bert_loss(token_logits, targets, pair_logits, labels, ignore_index=-100):
     Raises ValueError for shapes that one of the two refuses.
     Source: Devlin et al. 2018, arXiv:1810.04805, appendix A.2.
     """
-    loss = masked_lm(token_logits, targets, ignore_index) + next_sentence(pair_logits, labels)    # ()  (1)
-    return loss
+    tokens = masked_lm(token_logits, targets, ignore_index)                       # ()
+    pairs = next_sentence(pair_logits, labels)                                    # ()
+    return tokens + pairs                                                         # ()  (1)

@@ -39,7 +39,9 @@ class Classifier(nn.Module):
     def pooled(self, h, key_mask=None):
         """What the head reads. h: (B,T,C). Returns z: (B,C), or (B,T,C)."""
         z = h if self.how == "tokens" else pooling(h, key_mask, self.how)         # (B,C)  (2)
-        return z / z.norm(dim=-1, keepdim=True).clamp(min=SMALLEST) if self.unit else z
+        length = z.norm(dim=-1, keepdim=True).clamp(min=SMALLEST) if self.unit else None          # (B,1)
+        z = z / length if self.unit else z                                        # (B,C)  (2)
+        return z
 
 
 def without_head(weights):

@@ -1,6 +1,7 @@
 """The objectives of an encoder: what they cost, what they leave out, and how guesses are counted."""
 import math
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from minigpt.data.masked_batches import MaskedBatch
 from minigpt.masked_lm import masked_lm
 from minigpt.next_sentence import next_sentence
 from minigpt.objectives import judge, masked_tokens, masked_tokens_and_next_sentence, wilson_interval
-from minigpt.swap import implementation
+from minigpt.swap import implementation, original
 from minigpt.transformer import Transformer
 
 SIZE = {"vocab_size": TOKENIZER.vocab_size, "context_length": 33, "n_layer": 1, "n_head": 2, "d_model": 16}
@@ -90,6 +91,21 @@ def test_the_objectives_call_the_functions_that_a_reader_can_replace():
     with minigpt.use(**{name: noted(name, function) for name, function in functions.items()}):
         masked_tokens_and_next_sentence(encoder(), PAIR)
     assert calls == list(functions)
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is for Linux")
+@pytest.mark.parametrize("yours", [bert_loss, masked_lm], ids=lambda yours: yours.__name__)
+def test_a_kernel_that_has_no_place_for_your_loss_gives_way(yours):
+    from kernels.linear_cross_entropy import linear_cross_entropy
+    called = []
+
+    def mine(*args, **options):
+        called.append(args)
+        return original(yours.__name__)(*args, **options)
+
+    with minigpt.use(linear_cross_entropy=linear_cross_entropy), minigpt.use(**{yours.__name__: mine}):
+        masked_tokens_and_next_sentence(encoder(), PAIR)
+    assert len(called) == 1
 
 
 def test_guesses_that_are_right_are_counted():

@@ -91,6 +91,16 @@ class Writer:
         return [x.dtype.str, list(x.shape), axes, repeats, not x.flags.writeable]
 
 
+def as_it_was(x, shape, repeats, read_only):
+    """An array again as it was handed over: these axes repeat what is there once, and it may be for reading alone."""
+    if repeats:
+        strides = [0 if axis in repeats else stride for axis, stride in enumerate(x.strides)]
+        x = np.lib.stride_tricks.as_strided(x, shape, strides)
+    if read_only:
+        x.flags.writeable = False
+    return x
+
+
 class Reader:
     """Reads one frame. `special`: {tag: function(content) -> value} of values that one side knows besides."""
 
@@ -134,12 +144,7 @@ class Reader:
             raise Malformed(f"{n_bytes} bytes are announced, {len(self.rest)} are there")
         data, self.rest = self.rest[:n_bytes], self.rest[n_bytes:]
         x = np.frombuffer(data, dtype).reshape([once[axis] for axis in axes]).transpose(np.argsort(axes))
-        if repeats:
-            strides = [0 if axis in repeats else stride for axis, stride in enumerate(x.strides)]
-            x = np.lib.stride_tricks.as_strided(x, shape, strides)
-        if read_only:
-            x.flags.writeable = False
-        return x
+        return as_it_was(x, shape, repeats, read_only)
 
     def _number(self, content, depth):
         return self._array(content, depth)[()]
