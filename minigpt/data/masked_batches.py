@@ -1,6 +1,7 @@
 """Text for an encoder: sentences packed into segments, segments in pairs, and some tokens of each hidden."""
 import re
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -64,7 +65,7 @@ class MaskedBatches:
         if not self._epoch(0):
             raise InputError("the text has too little to hide tokens in; give more text")
 
-    @property
+    @cached_property
     def tokens_per_step(self):
         """How many tokens one step reads, about: rows differ in length."""
         rows = self._epoch(0)
