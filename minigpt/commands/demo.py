@@ -12,7 +12,7 @@ python -m minigpt demo --minutes 1
 python -m minigpt demo --text my.txt --out runs/my-demo"""
 
 OUT = "runs/demo"
-MINUTES = 2.0
+MINUTES = 1.5
 STRIDE = 2                          # a token is judged with at least half of the context before it
 Row = namedtuple("Row", "what bits seconds")
 
@@ -24,7 +24,7 @@ def add_arguments(parser):
     text.add_argument("--corpus", metavar="NAME", help="see `python -m minigpt data list` (default: shakespeare)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=finite, metavar="FLOAT",
-                        help=f"of training; the rest takes about two minutes (default: {MINUTES:g})")
+                        help=f"of training; the rest takes about three minutes (default: {MINUTES:g})")
     length.add_argument("--steps", type=int, metavar="INT", help="train for so many steps, however long they take")
     parser.add_argument("--out", metavar="FOLDER", default=OUT, help="(default: %(default)s, replaced each time)")
     parser.add_argument("--vocab-size", type=int, default=4096, metavar="INT", help="(default: %(default)s)")
