@@ -108,7 +108,7 @@ def _agree(got, expected, what, call):
 
 def _has_parts(got, expected, what, call):
     """Whether both are lists, tuples or dicts of a kind; where the test says so, a list will do for a tuple."""
-    if what == "y" and "sequence" in call.get("lax", ()) and isinstance(got, list | tuple):
+    if ("sequence" if what == "y" else "inside") in call.get("lax", ()) and isinstance(got, list | tuple):
         return isinstance(expected, list | tuple)
     return isinstance(expected, list | tuple | dict) and type(got) is type(expected)
 

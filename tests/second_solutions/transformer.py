@@ -69,3 +69,15 @@ def soft_cap_forward(x, cap):
 
 def soft_cap_backward(dy, cache):
     return (torch.tensor(dy) * (1 - cache) * (1 + cache)).numpy()
+
+
+def gpt_parameters(V, T, C, F, L, tied):
+    def linear(n_in, n_out):
+        return np.zeros((n_out, n_in)).size + n_out
+
+    parts = {"embeddings": C * (V + T), "attention": 0, "feed-forward": 0, "norms": C + C, "output": C * V}
+    for _ in range(L):
+        parts["attention"] += sum(linear(C, C) for _ in "qkvo")
+        parts["feed-forward"] += linear(C, F) + linear(F, C)
+        parts["norms"] += 2 * (C + C)
+    return parts | {"output": 0} if tied else parts
