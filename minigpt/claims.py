@@ -15,19 +15,23 @@ VERDICTS = ("true", "imprecise", "outdated", "wrong")
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim; source: papers by title and arXiv number, documents, or lessons that measured it."""
+    """One claim; source: papers by title and arXiv number, documents, or lessons that measured it.
+
+    lesson: the lesson that settles it; None where no lesson does, and the sources have to do.
+    """
 
     id: str
     claim: str
     verdict: str
     why: str
     source: tuple[str, ...]
-    lesson: str
+    lesson: str | None
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
             raise ValueError(f"claim {self.id!r}: verdict {self.verdict!r} is not one of {', '.join(VERDICTS)}")
-        if empty := [field.name for field in fields(self) if not getattr(self, field.name)]:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if empty := [name for name, value in values.items() if not value and (name, value) != ("lesson", None)]:
             raise ValueError(f"claim {self.id!r} has no {empty[0]}")
 
     def _repr_html_(self):

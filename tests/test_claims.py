@@ -1,10 +1,15 @@
 """The popular claims: complete, sourced, and shown readably."""
 import json
+import pathlib
+import re
 
 import pytest
 
 from minigpt.claims import FILE, VERDICTS, claim, load_claims
+from minigpt.commands.start import lesson_files
 from minigpt.errors import InputError
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 GOOD = {"id": "a", "claim": "A.", "verdict": "wrong", "why": "B.", "source": ["arXiv:1706.03762"],
         "lesson": "attention"}
@@ -34,10 +39,29 @@ def test_a_reason_is_one_to_three_sentences():
     assert all(1 <= c.why.count(". ") + 1 <= 3 and c.why.endswith(".") for c in load_claims().values())
 
 
+def test_a_claim_names_no_lesson_that_is_not_there():
+    sources = re.findall(r'"lesson:(\w+)"', FILE.read_text(encoding="utf-8"))
+    assert {*sources, *(c.lesson for c in load_claims().values() if c.lesson is not None)} <= set(lesson_files(ROOT))
+
+
+def test_a_claim_without_a_lesson_has_a_source_outside_the_course():
+    content = json.loads(FILE.read_text(encoding="utf-8"))
+    assert all(any(not source.startswith("lesson:") for source in entry["source"])
+               for entry in content["claims"] if entry["lesson"] is None)
+
+
+def test_a_claim_may_have_no_lesson_and_shows_its_source(tmp_path):
+    found = load(tmp_path, GOOD | {"lesson": None})["a"]
+    assert found.lesson is None
+    assert "arXiv:1706.03762" in str(found)
+    assert "None" not in str(found) + found._repr_html_()
+
+
 @pytest.mark.parametrize(("change", "message"), [
     ({"verdict": "silly"}, "verdict 'silly'"),
     ({"source": []}, "has no source"),
     ({"why": ""}, "has no why"),
+    ({"lesson": ""}, "has no lesson"),
     ({"source": ["arXiv:1234.56789"]}, "not among the papers"),
     ({"page": 3}, "its fields are"),
 ])
