@@ -60,7 +60,7 @@ def release(tmp_path_factory):
 def seeded(tmp_path_factory):
     """A release of attention for one student."""
     folder = tmp_path_factory.mktemp("seeded") / "ana"
-    assert build(folder, assigned(["attention"]), ROOT, seed="ana, and a secret") == ({}, ["attention.4"])
+    assert build(folder, assigned(["attention"]), ROOT, seed="ana, and a secret") == ({}, ["attention.5"])
     return folder
 
 
@@ -357,7 +357,7 @@ def test_a_student_s_own_task_is_graded_by_arrays_and_the_key_finds_who_knows_on
         (students / f"{name}.py").write_text(code, encoding="utf-8")
     full = {}
     for hidden in ([], ["--hidden", str(key)]):
-        done = minigpt(seeded, "-m", "minigpt", "grade", str(students), "--exercises", "attention.4", "--csv",
+        done = minigpt(seeded, "-m", "minigpt", "grade", str(students), "--exercises", "attention.5", "--csv",
                        str(tmp_path / "a.csv"), *hidden, *contained())
         assert done.returncode == 0, done.stderr
         rows = csv.DictReader((tmp_path / "a.csv").open())

@@ -36,3 +36,10 @@ def sliding_window_attention(q, k, v, window):
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
         y[:, :, t] = np.einsum("bhs,bhsd->bhd", weights, v[:, :, seen]) / weights.sum(axis=-1, keepdims=True)
     return y
+
+
+def attention_shapes(B, H, G, T, S, D):
+    q, k = np.zeros((B, H, T, D)), np.zeros((B, H, S, D))
+    scores = q @ k.swapaxes(-1, -2)
+    return {"y": list((scores @ k).shape), "scores": list(scores.shape), "sums": list(scores.sum(axis=-1).shape),
+            "k and v": 2 * k.size * G // H, "multiplications": 2 * D * scores.size}
