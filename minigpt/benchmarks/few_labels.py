@@ -15,7 +15,7 @@ SIZES = (8, 16, 32, 64)
 OURS = "MiniLM, "
 
 
-def run(*, rounds=5, task="r8", sizes=SIZES, methods=("head", "full"), start="minilm"):
+def run(*, rounds=5, task="r8", sizes=SIZES, methods=("head",), start="minilm"):
     """Fine-tune with so many labels a class, `rounds` draws each, and print a table.
 
     Returns {name: {size: [accuracy of each draw]}}.
