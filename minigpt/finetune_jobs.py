@@ -155,7 +155,7 @@ class FinetuneJob:
 
 
 def new_finetuning(task, start, method, settings, *, how=None, longest=128, rank=8, alpha=16, class_weights=False,
-                   patience=3, per_class=None, own_file=False, device="cpu", asked=None, task_seed=0):
+                   patience=0, per_class=None, own_file=False, device="cpu", asked=None, task_seed=0):
     """A FinetuneJob from the beginning. start: what load_start gave. settings: a TrainConfig with steps.
 
     Raises InputError for what does not go together.

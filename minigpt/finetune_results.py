@@ -15,10 +15,11 @@ def finish(job, result, *, baselines=True, progress=None):
     seconds = result.seconds + job.seconds
     ours = {"name": f"{_short(job.config.start['name'])}, {job.config.method}", "accuracy": scores.accuracy,
             "macro_f1": scores.macro_f1, "ece": calibrated.ece, "seconds": seconds, "parameters": job.n_trained}
+    stopping = job.stopping
     results = {"table": [*([b._asdict() for b in _simple(job.task)] if baselines else []), ours],
                "labels": list(job.config.labels), "confusion": scores.matrix.tolist(), "n_test": len(job.task.test),
-               "ece_before": scores.ece, "temperature": temperature, "best_step": job.stopping.step or result.steps,
-               "steps": result.steps, "uses_validation": job.uses_validation}
+               "ece_before": scores.ece, "temperature": temperature, "steps": result.steps,
+               "best_step": stopping.step if stopping.weights else result.steps, "uses_validation": job.uses_validation}
     if job.run is not None:
         files = {RESULTS: json.dumps(results, indent=2).encode()}
         job.run.finish(result.steps, learned(job.model), temperature, files)

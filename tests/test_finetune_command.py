@@ -121,6 +121,18 @@ def test_the_head_learns_before_the_rest(encoder, method, first):
     assert results["table"][-1]["accuracy"] == first
 
 
+def test_a_training_that_only_made_it_worse_says_that_its_beginning_was_best(encoder, capsys):
+    assert finetune("out", "--lr", "10", method="full") == 0
+    assert "best after step 0 of 4" in capsys.readouterr().out
+    assert json.loads(pathlib.Path("out/results.json").read_text())["best_step"] == 0
+
+
+def test_a_training_with_a_falling_rate_goes_to_its_end_unless_patience_is_asked_for(encoder):
+    for more, steps in (((), 8), (("--patience", "2"), 4)):
+        assert finetune("out", "--steps", "8", "--lr", "10", "--overwrite", *more, method="full") == 0
+        assert json.loads(pathlib.Path("out/results.json").read_text())["steps"] == steps
+
+
 def test_ctrl_c_while_the_head_learns_first_leaves_what_was_there(encoder, monkeypatch, capsys):
     assert finetune("out") == 0
     before = learned("out")

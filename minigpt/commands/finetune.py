@@ -15,7 +15,7 @@ python -m minigpt finetune --task docstrings --from runs/encoder --method full -
 python -m minigpt finetune --task docstrings --from scratch --method full --out runs/scratch
 python -m minigpt finetune --resume --out runs/movies"""
 
-DEFAULTS = {"start": "minilm", "method": "head", "longest": 128, "rank": 8, "alpha": 16.0, "patience": 3, "how": None,
+DEFAULTS = {"start": "minilm", "method": "head", "longest": 128, "rank": 8, "alpha": 16.0, "patience": 0, "how": None,
             "class_weights": False, "per_class": None, "on_bad": "skip", "task_seed": 0, "epochs": None}
 METHODS = ("head", "full", "lora")
 
@@ -40,7 +40,8 @@ def add_arguments(parser):
     parser.add_argument("--class-weights", action="store_true", default=None,
                         help="rare classes count as much as others")
     parser.add_argument("--patience", type=int, metavar="INT", help="stop after so many records without a better "
-                        "validation loss, 0 for never (default: 3)")
+                        "validation loss (default: 0, never: the best weights are kept in any case, and the loss often "
+                        "falls only with the rate)")
     parser.add_argument("--epochs", type=float, metavar="FLOAT", help="rounds over the training texts, for --steps")
     parser.add_argument("--on-bad", choices=("skip", "refuse"), help="rows of a CSV without a text or label (default: "
                         "skip, and say which)")
