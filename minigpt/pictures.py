@@ -120,16 +120,16 @@ def loss_curve(metrics, path=None):
     return fig
 
 
-def heat_map(matrix, row_labels=None, column_labels=None, ax=None, title=""):
+def heat_map(matrix, row_labels=None, column_labels=None, ax=None, title="", limits=None):
     """Draw a matrix, dark = 0: attention weights, one row per query; NaN stays grey.
 
-    matrix: (T,S). Draws into `ax` if given. Small matrices show their numbers.
+    matrix: (T,S). Draws into `ax` if given. Small matrices show their numbers. limits: (darkest, brightest).
     """
     matrix = np.asarray(matrix, float)
     fig, ax = (ax.figure, ax) if ax is not None else figure(5.4, 4.6)
     with style():
         ax.set_facecolor("#BBBBBB")
-        image = ax.imshow(matrix, vmin=min(0, np.nanmin(matrix)))
+        image = ax.imshow(matrix, clim=limits or (min(0, np.nanmin(matrix)), np.nanmax(matrix)))
         _tick(ax.xaxis, column_labels, rotation=90)
         _tick(ax.yaxis, row_labels)
         ax.set_title(title)

@@ -50,6 +50,15 @@ def test_a_text_without_words_has_no_segments():
 
 
 @pytest.mark.parametrize("pairs", [False, True])
+def test_again_with_another_seed_is_as_if_made_with_it(pairs):
+    one, two = batches(pairs=pairs), batches(pairs=pairs, seed=2)
+    before = one(3)
+    assert same(one.again(2)(3), two(3))
+    assert same(one(3), before)
+    assert not same(one(3), two(3))
+
+
+@pytest.mark.parametrize("pairs", [False, True])
 def test_the_same_seed_and_step_give_the_same_batches_in_any_order(pairs):
     one, other = batches(pairs=pairs), batches(pairs=pairs)
     expected = [one(step) for step in range(6)]

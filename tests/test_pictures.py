@@ -62,6 +62,12 @@ def test_a_heat_map_draws_into_the_axes_it_is_given():
     assert (len(axes[0].images), len(axes[1].images)) == (0, 1)
 
 
+def test_heat_maps_with_the_same_limits_have_the_same_colours():
+    low, high = (pictures.heat_map(np.full((2, 2), x), limits=(0.4, 1)).axes[0].images[0] for x in (0.5, 0.9))
+    assert low.get_clim() == high.get_clim() == (0.4, 1)
+    assert pictures.heat_map(np.eye(2) / 2).axes[0].images[0].get_clim() == (0, 0.5)
+
+
 def test_a_heat_map_with_holes_is_drawn(tmp_path):
     pictures.save(pictures.heat_map(np.array([[1.0, np.nan]])), tmp_path / "map.png")
     assert Image.open(tmp_path / "map.png").format == "PNG"

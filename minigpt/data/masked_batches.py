@@ -1,4 +1,5 @@
 """Text for an encoder: sentences packed into segments, segments in pairs, and some tokens of each hidden."""
+import copy
 import re
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -78,6 +79,12 @@ class MaskedBatches:
         rows = [self._epoch(i // n)[i % n] for i in range(step * size, (step + 1) * size)]
         rng = _generator(self.seed, step)
         return [self._batch(rows[at:at + self.batch_size], rng) for at in range(0, size, self.batch_size)]
+
+    def again(self, seed):
+        """The same documents in the order of another seed, with other tokens hidden; they are not encoded anew."""
+        other = copy.copy(self)
+        other.seed, other._rows = seed, {}
+        return other
 
     def once(self, n_batches=0):
         """Batches of the first epoch, the same each time, to judge a model on; n_batches: at most, 0 means all."""

@@ -44,6 +44,19 @@ def eighty_one_ten_nine(ids, rng, **options):
     return hide(ids, rng, shares=(0.81, 0.1), **options)
 
 
+@mistake("mask_tokens", "72, 10 and 18 percent: replacing was drawn anew, and takes hidden ones too (equation 2)")
+def replaced_after_hiding(ids, rng, *, mask_id, vocab_size, special_ids=(), rate=0.15, ignore_index=-100):
+    special = np.array(sorted({mask_id, *special_ids}))
+    ordinary = np.setdiff1d(np.arange(vocab_size), special)
+    if not 0 <= rate <= 1 or not len(ordinary):
+        raise ValueError("rate")
+    masked, chosen = ids.copy(), (rng.random(ids.shape) < rate) & ~np.isin(ids, special)
+    masked[chosen & (rng.random(ids.shape) < 0.8)] = mask_id
+    drawn = chosen & (rng.random(ids.shape) < 0.1)
+    masked[drawn] = ordinary[rng.integers(len(ordinary), size=drawn.sum())]
+    return masked, np.where(chosen, ids, ignore_index)
+
+
 @mistake("mask_tokens", "special tokens are chosen as well (equation 1)")
 def special_tokens_are_chosen(ids, rng, *, rate=0.15, **options):
     return hide(ids, rng, rate=rate, chosen=rng.random(ids.shape) < rate, **options)
