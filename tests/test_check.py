@@ -135,6 +135,11 @@ def test_a_forgotten_return_is_named():
     assert "is a `return` missing" in str(check("softmax", softmax_forward))
 
 
+def test_a_result_that_is_no_longer_float32_is_told_in_words():
+    verdict = check("softmax", lambda x: (own_softmax(x)[0].astype(np.float64), None))
+    assert "Float32 stays float32: of inputs in float32 some result is not; .astype" in str(verdict)
+
+
 def test_a_crash_that_comes_first_is_told_first():
     def softmax_forward(x):
         e = np.exp(x - x.max(axis=-1))                 # without keepdims

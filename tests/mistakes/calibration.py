@@ -45,6 +45,13 @@ def confidence_of_the_label(p, labels, n_bins=15):
     return error(n, conf, acc)
 
 
+@mistake("calibration", "a text of which it is entirely sure falls into no bin: the last one includes 1 (equation 2)")
+def entirely_sure_is_left_out(p, labels, n_bins=15):
+    unsure = p.max(axis=1) < 1
+    n, conf, acc = reliability(p[unsure], labels[unsure], n_bins)
+    return float((n * np.abs(acc - conf)).sum() / max(len(p), 1))
+
+
 @mistake("calibration", "there are ten bins unless told; we have fifteen")
 def ten_bins(p, labels, n_bins=10):
     return error(*reliability(p, labels, n_bins))
