@@ -68,7 +68,7 @@ def _reason(outcome):
     said = str(error).splitlines()[0].strip() if str(error) else ""
     if outcome.status == "failed":
         nothing = str(getattr(error, "got", "")) == "None"
-        if not said and sentence(outcome.test) == "float32 stays float32":
+        if not hasattr(error, "got") and sentence(outcome.test) == "float32 stays float32":
             return "of inputs in float32 some result is not; .astype(x.dtype), of an input x, brings it back."
         line = traceback.extract_tb(error.__traceback__)[-1].line.removeprefix("assert ").partition("  #")[0]
         return "it gave None; is a `return` missing?" if nothing else f"{said or f'this is not so: {line}'}."
