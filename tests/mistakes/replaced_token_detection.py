@@ -5,7 +5,7 @@ from solutions.replaced_token_detection import replaced_token_detection_backward
 from mistakes import mistake
 
 
-@mistake("replaced_token_detection_forward", "swapped: 1 stands for a token that was replaced (equation 6)")
+@mistake("replaced_token_detection_forward", "swapped: 1 stands for a token that was replaced (equation 1)")
 def swapped(scores, ids, corrupted, key_mask):
     loss, (scores, replaced, key_mask, n) = replaced_token_detection_forward(scores, ids, corrupted, key_mask)
     original = 1 - replaced
@@ -13,23 +13,23 @@ def swapped(scores, ids, corrupted, key_mask):
     return (np.where(key_mask, surprise, 0).sum() / n).astype(loss.dtype), (scores, original, key_mask, n)
 
 
-@mistake("replaced_token_detection_forward", "only replaced tokens are asked; every token is, but padding (equation 7)")
+@mistake("replaced_token_detection_forward", "only replaced tokens are asked; every token is, but padding (equation 2)")
 def replaced_only(scores, ids, corrupted, key_mask):
     return replaced_token_detection_forward(scores, ids, corrupted, key_mask & (ids != corrupted))
 
 
-@mistake("replaced_token_detection_forward", "padding is asked too (equation 7)")
+@mistake("replaced_token_detection_forward", "padding is asked too (equation 2)")
 def padding_is_asked(scores, ids, corrupted, key_mask):
     return replaced_token_detection_forward(scores, ids, corrupted, np.ones_like(key_mask))
 
 
-@mistake("replaced_token_detection_forward", "divided by all places, padding included; N counts tokens (equation 7)")
+@mistake("replaced_token_detection_forward", "divided by all places, padding included; N counts tokens (equation 2)")
 def divided_by_all_places(scores, ids, corrupted, key_mask):
     loss, (*rest, n) = replaced_token_detection_forward(scores, ids, corrupted, key_mask)
     return (loss * n / scores.size).astype(loss.dtype), (*rest, scores.size)
 
 
-@mistake("replaced_token_detection_forward", "the sum is not divided by N (equation 7)")
+@mistake("replaced_token_detection_forward", "the sum is not divided by N (equation 2)")
 def not_divided(scores, ids, corrupted, key_mask):
     loss, (*rest, n) = replaced_token_detection_forward(scores, ids, corrupted, key_mask)
     return (loss * n).astype(loss.dtype), (*rest, 1)
@@ -64,7 +64,7 @@ def nothing_divided_by_nothing(scores, ids, corrupted, key_mask):
     return (loss * (n / n)).astype(loss.dtype), (*rest, n)
 
 
-@mistake("replaced_token_detection_backward", "no sigmoid: the gradient is p - r, not score - r (equation 8)")
+@mistake("replaced_token_detection_backward", "no sigmoid: the gradient is p - r, not score - r (equation 3)")
 def no_sigmoid(dy, cache):
     scores, replaced, key_mask, n = cache
     return (np.where(key_mask, scores - replaced, 0) * (dy / n)).astype(scores.dtype)
@@ -75,13 +75,13 @@ def wrong_sign(dy, cache):
     return -replaced_token_detection_backward(dy, cache)
 
 
-@mistake("replaced_token_detection_backward", "padding gets a gradient; it has none (equation 8)")
+@mistake("replaced_token_detection_backward", "padding gets a gradient; it has none (equation 3)")
 def padding_gets_a_gradient(dy, cache):
     scores, replaced, key_mask, n = cache
     return replaced_token_detection_backward(dy, (scores, replaced, np.ones_like(key_mask), n))
 
 
-@mistake("replaced_token_detection_backward", "not divided by N (equation 8)")
+@mistake("replaced_token_detection_backward", "not divided by N (equation 3)")
 def gradient_not_divided(dy, cache):
     return replaced_token_detection_backward(dy, (*cache[:3], 1))
 
