@@ -51,7 +51,7 @@ def test_a_pass_counts_in_the_list(my, capsys):
     assert check("min_p", min_p=written(MIN_P).min_p)
     assert json.loads((my / "progress.json").read_text()) == {"passed": ["first_model.3"]}
     assert "1 of 3 exercises  What does a language model do?" in line_of("first_model", listed(capsys))
-    assert "0 of 3 exercises" in line_of("attention", listed(capsys))
+    assert "0 of 4 exercises" in line_of("attention", listed(capsys))
 
 
 def test_a_second_pass_of_another_exercise_is_added(my):
