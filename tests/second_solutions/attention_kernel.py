@@ -45,3 +45,16 @@ def sliding_window_tiles(T, window, BLOCK_T, BLOCK_S):
             if s0 <= t_last and s_last > t0 - window:
                 tiles.append((t0, s0, not (s_last <= t0 and s0 > t_last - window)))
     return tiles
+
+
+def bytes_moved(T, D, BLOCK_T, BLOCK_S, itemsize):
+    naive = flash = 0
+    for _ in range(0, T, BLOCK_T):
+        flash += BLOCK_T * (D * itemsize + 4 + D * itemsize)
+        for _ in range(0, T, BLOCK_S):
+            naive += itemsize * (BLOCK_T * D + BLOCK_S * D + BLOCK_T * BLOCK_S)            # scores
+            naive += itemsize * (BLOCK_T * BLOCK_S + BLOCK_T * BLOCK_S)                    # softmax
+            naive += itemsize * (BLOCK_T * BLOCK_S + BLOCK_S * D)                          # average
+            flash += itemsize * BLOCK_S * (D + D)
+        naive += itemsize * BLOCK_T * D
+    return {"flash": flash, "naive": naive}
