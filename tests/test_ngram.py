@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
-from minigpt.grading.compare import assert_close
+from minigpt.grading.compare import assert_close, may_refuse
 
 FIRST = np.array([1 / 2, 1 / 4, 1 / 4])                # the table of the lesson: a b c, every bit a whole number
 TABLE = np.array([[1 / 4, 1 / 2, 1 / 4],
@@ -179,3 +179,58 @@ def test_a_discount_of_0_gives_the_shares_that_were_counted(op):
 def test_a_discount_of_1_takes_all_that_was_seen_once(op):
     p = op.call("absolute_discounting", np.array([1, 1, 0, 0]), np.array([.1, .2, .3, .4]), 1.0)
     assert_close(p, np.array([.1, .2, .3, .4]), "p")
+
+
+# adaptive_bits
+
+def test_adaptive_bits_are_as_calculated_by_hand(op):
+    # abab, V = 4: b after a is new, 1/4; a after b too; then b after a has been seen once, (1 + 1) / (1 + 4)
+    assert_close(op.call("adaptive_bits", np.array([0, 1, 0, 1]), 4), np.array([2, 2, 2, -math.log2(2 / 5)]), "bits")
+
+
+def test_what_has_never_been_seen_costs_the_same_whatever_it_is(op):
+    texts = [np.array([0, 1, 0, x]) for x in (0, 2, 3)]
+    assert_close(np.array([op.call("adaptive_bits", ids, 4)[-1] for ids in texts]), -np.log2([1 / 5] * 3), "bits")
+
+
+def test_the_probabilities_of_all_that_may_come_next_sum_to_one(op):
+    past = [0, 1, 0, 0, 2, 0]
+    bits = [op.call("adaptive_bits", np.array([*past, x]), 5)[-1] for x in range(5)]
+    assert_close(np.sum(2.0 ** -np.array(bits)), 1.0, "sum")
+
+
+def test_the_adaptive_probabilities_of_all_texts_of_one_length_sum_to_one(op):
+    bits = [op.call("adaptive_bits", np.array(ids), 3).sum() for ids in itertools.product(range(3), repeat=4)]
+    assert_close(np.sum(2.0 ** -np.array(bits)), 1.0, "sum")
+
+
+def test_what_comes_later_does_not_change_what_a_character_costs(op):
+    ids = np.random.default_rng(0).integers(4, size=30)
+    assert_close(op.call("adaptive_bits", ids[:12], 4), op.call("adaptive_bits", ids, 4)[:12], "bits")
+
+
+def test_a_text_of_one_character_costs_log2_of_V(op):
+    assert_close(op.call("adaptive_bits", np.array([3]), 8), np.array([3.0]), "bits")
+
+
+def test_a_text_without_characters_costs_nothing(op):
+    with may_refuse(op):
+        assert_close(op.call("adaptive_bits", np.array([], dtype=int), 8), np.zeros(0), "bits")
+
+
+def test_where_only_one_character_is_possible_nothing_costs_anything(op):
+    assert_close(op.call("adaptive_bits", np.zeros(6, dtype=int), 1), np.zeros(6), "bits")
+
+
+def test_adapting_leaves_the_text_as_it_was(op):
+    ids = np.array([0, 1, 1, 0])
+    op.call("adaptive_bits", ids, 2)
+    assert_close(ids, np.array([0, 1, 1, 0]), "ids, afterwards,")
+
+
+@hypothesis.given(ids=st.lists(st.integers(0, 3), min_size=1, max_size=30))
+def test_adaptive_bits_agree_with_exact_fractions(op, ids):
+    past = [list(itertools.pairwise(ids[:i])) for i in range(1, len(ids))]        # the pairs that end before i
+    p = [Fraction(pairs.count((a, b)) + 1, sum(first == a for first, _ in pairs) + 4)
+         for pairs, (a, b) in zip(past, itertools.pairwise(ids), strict=True)]
+    assert_close(op.call("adaptive_bits", np.array(ids), 4), -np.log2(np.array([Fraction(1, 4), *p], float)), "bits")

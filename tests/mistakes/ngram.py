@@ -198,3 +198,66 @@ def a_share_of_each_count(counts, lower, d):
 def discounted_without_a_context(counts, lower, d):
     n, u = sums(counts)
     return (np.maximum(counts - d, 0) + d * u * lower) / n
+
+
+def adapting(ids, V, *, first=None, before=0, after=1, added=1, spread=None, context=lambda ids, i: ids[i - 1]):
+    """adaptive_bits with one thing done otherwise; before, after: what is counted before and after a look at p."""
+    counts, bits = np.zeros((V, V)), np.full(len(ids), np.log2(V) if first is None else first)
+    for i in range(1, len(ids)):
+        row = counts[context(ids, i)]
+        row[ids[i]] += before
+        bits[i] = -np.log2((row[ids[i]] + added) / (row.sum() + (added * V if spread is None else spread)))
+        row[ids[i]] += after
+    return bits
+
+
+@mistake("adaptive_bits", "the character is counted before its own probability is taken, so the model knows what is to "
+                          "come (equation 9)")
+def leaks_as_given(ids, V):
+    return adapting(ids, V, before=1, after=0)
+
+
+@mistake("adaptive_bits", "the pair before is counted too late: all of what stands before counts (equation 9)")
+def counted_too_late(ids, V):
+    counts, bits = np.zeros((V, V)), np.full(len(ids), np.log2(V))
+    for i in range(1, len(ids)):
+        row = counts[ids[i - 1]]
+        bits[i] = -np.log2((row[ids[i]] + 1) / (row.sum() + V))
+        if i >= 2:
+            counts[ids[i - 2], ids[i - 1]] += 1
+    return bits
+
+
+@mistake("adaptive_bits", "the table is counted on the whole text first, the future included (equation 9)")
+def counts_of_the_whole_text(ids, V):
+    counts = pairs(ids, V) + 1
+    p = counts / counts.sum(axis=-1, keepdims=True)
+    return np.append(np.full(min(len(ids), 1), np.log2(V)), -np.log2(p[ids[:-1], ids[1:]]))
+
+
+@mistake("adaptive_bits", "the first character is free here; nothing stands before it, and it costs log2 V "
+                          "(equation 10)")
+def first_one_is_free(ids, V):
+    return adapting(ids, V, first=0.0)
+
+
+@mistake("adaptive_bits", "V is missing below the line: 1 was added to each of V counts (equation 9)")
+def row_too_large(ids, V):
+    return adapting(ids, V, spread=1)
+
+
+@mistake("adaptive_bits", "1 is not added: what is new costs infinitely many bits (equation 9)")
+def nothing_added(ids, V):
+    with np.errstate(all="ignore"):
+        return adapting(ids, V, added=0)
+
+
+@mistake("adaptive_bits", "these are nats; bits need the logarithm with base 2 (equation 9)")
+def adaptive_nats(ids, V):
+    return adapting(ids, V) * np.log(2)
+
+
+@mistake("adaptive_bits", "no context is kept: the row is always the same; it is that of the character before "
+                          "(equation 9)")
+def adaptive_unigram(ids, V):
+    return adapting(ids, V, context=lambda ids, i: 0)

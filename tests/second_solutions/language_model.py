@@ -40,3 +40,13 @@ def absolute_discounting(counts, lower, d):
     n, u = counts.sum(-1, keepdim=True), torch.count_nonzero(counts, -1).unsqueeze(-1).double()
     left = torch.relu(counts - d)
     return torch.where(n == 0, lower, (left + d * u * lower) / n).numpy()
+
+
+def adaptive_bits(ids, V):
+    seen, after, bits = {}, {}, []
+    for before, character in zip([None, *ids[:-1]], ids, strict=True):
+        pair = before, character
+        bits.append(math.log2(after.get(before, 0) + V) - math.log2(seen.get(pair, 0) + 1))
+        if before is not None:
+            seen[pair], after[before] = seen.get(pair, 0) + 1, after.get(before, 0) + 1
+    return np.array(bits)

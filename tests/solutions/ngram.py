@@ -35,3 +35,13 @@ def absolute_discounting(counts, lower, d):
     u = (counts > 0).sum(axis=-1, keepdims=True)                                  # (..., 1)
     kept = np.maximum(counts - d, 0)                                              # (..., V)
     return np.where(n > 0, (kept + d * u * lower) / np.maximum(n, 1), lower)      # (..., V)
+
+
+def adaptive_bits(ids, V):
+    """The bits of each character under a bigram model that has counted what stands before it, and nothing else. (N,)"""
+    counts, bits = np.zeros((V, V)), np.full(len(ids), np.log2(V))                # (V,V), (N,)
+    for i in range(1, len(ids)):
+        row = counts[ids[i - 1]]                                                  # (V,)
+        bits[i] = -np.log2((row[ids[i]] + 1) / (row.sum() + V))
+        row[ids[i]] += 1                                                          # only now
+    return bits
