@@ -44,3 +44,14 @@ def dequantise_q5_1(data):
     fifth = np.unpackbits(blocks[:, 4:8], axis=1, bitorder="little")
     codes = np.concatenate([blocks[:, 8:] % 16, blocks[:, 8:] // 16], axis=1) + 16 * fifth
     return (codes * d + m).reshape(*data.shape[:-1], -1)
+
+
+def block_from_gpt2(theirs, untrained):
+    C = theirs["attn.c_proj.bias"].size
+    pieces = {"attention_norm": ("ln_1", ...), "feed_forward_norm": ("ln_2", ...),
+              "attention.output": ("attn.c_proj", ...), "feed_forward.up": ("mlp.c_fc", ...),
+              "feed_forward.down": ("mlp.c_proj", ...)}
+    pieces |= {f"attention.{part}": ("attn.c_attn", slice(at * C, (at + 1) * C))
+               for at, part in enumerate(("query", "key", "value"))}
+    return {f"{ours}.{kind}": np.einsum("...i->i...", theirs[f"{name}.{kind}"])[columns]
+            for ours, (name, columns) in pieces.items() for kind in ("weight", "bias")}
