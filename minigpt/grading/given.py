@@ -13,6 +13,15 @@ def cross_entropy_forward(logits, targets, ignore_index=-100):
     return loss, (softmax_forward(logits)[0], targets, ignore_index)
 
 
+def tied_embedding_forward(before, targets, E, W, b):
+    """The network of the exercise backprop.5, whose table E is used twice; the loss, and the cache."""
+    e = E[before]                                                       # (N, C)  (1)
+    h = np.tanh(e @ W.T + b)                                            # (N, C)  (2)
+    p = softmax_forward(h @ E.T)[0]                                     # (N, V)  (3)
+    loss = -np.log(p[np.arange(len(before)), targets]).mean()           # (4)
+    return loss, (before, targets, E, W, e, h, p)
+
+
 def by_rows(program, COLUMNS=3):
     """A softmax that runs program(x_row, y_row, COLUMNS) for each row, as the lesson softmax_kernel launches one."""
     def forward(x):

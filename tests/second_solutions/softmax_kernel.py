@@ -1,4 +1,6 @@
 """Other right answers to the exercises of softmax_kernel: one number for a pair, a kernel of base 2, logarithms."""
+import functools
+
 import numpy as np
 
 
@@ -19,3 +21,8 @@ def combine_splits(y, lse):
         share = np.where(its == -np.inf, 0, np.exp(its - total))[..., None]
         result = result + np.where(share > 0, share * part, 0)
     return result, total
+
+
+def log_sum_exp(x, COLUMNS):
+    parts = [x[start:start + COLUMNS] for start in range(0, len(x), COLUMNS)]
+    return functools.reduce(np.logaddexp, (np.logaddexp.reduce(part) for part in parts), -np.inf)
