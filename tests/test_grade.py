@@ -111,7 +111,7 @@ def test_an_exercise_without_a_row_is_one_of_reading():
     lines = [line for path in lesson_files(ROOT).values() for line in path.read_text(encoding="utf-8").splitlines()]
     headings = [found[1] for line in lines if line.startswith("#") and (found := IDENTITY.search(line))]
     assert len(headings) == len(set(headings))
-    assert set(headings) - set(exercises(ROOT)) == {"generation.3", "quantisation.2"}
+    assert set(headings) - set(exercises(ROOT)) == {"quantisation.2"}
 
 
 @pytest.mark.slow

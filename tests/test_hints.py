@@ -132,7 +132,7 @@ def test_before_any_check_the_way_out_is_said():
 
 
 @pytest.mark.parametrize(("id", "says"), [("atention.2", "did you mean attention.2"), ("attention", "did you mean att"),
-                                          ("generation.3", "did you mean generation"), (3, "exercise 3; did you mean"),
+                                          ("generation.9", "did you mean generation"), (3, "exercise 3; did you mean"),
                                           (["a"], "known")])
 def test_an_unknown_exercise_is_refused_with_the_nearest_names(id, says):
     with pytest.raises(InputError, match=says) as error:

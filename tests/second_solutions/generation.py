@@ -58,3 +58,22 @@ def typical(probabilities, mass):
     before = torch.gather(p, -1, order).cumsum(-1) - torch.gather(p, -1, order)
     kept = torch.zeros_like(p).scatter(-1, order, (before < mass).to(p.dtype))
     return (p * kept / (p * kept).sum(-1, keepdim=True)).numpy()
+
+
+def new_positions(length, real):
+    rows = []
+    for row in real.tolist():
+        seen, places = 0, []
+        for is_token in row:
+            places.append(seen)
+            seen += is_token
+        rows.append(places[length:])
+    return np.array(rows, dtype=int).reshape(len(real), -1)
+
+
+def cache_cost(B, T, L, H, G, C, itemsize):
+    without = kept = 0
+    for n in range(1, T + 1):
+        without += n
+        kept += L * G * itemsize * (C / H + C / H)
+    return {"bytes": B * kept, "read with": T * B, "read without": without * B}
