@@ -161,6 +161,25 @@ def test_a_row_of_zeros_stays_zero(op):
         assert_close(step, np.zeros((2, 6)), "step")
 
 
+def test_zeros_have_the_code_0_and_no_step(op):
+    codes, scale, _ = op.call("quantize", np.zeros((2, 3)))
+    assert_close(codes, np.zeros((2, 3), dtype=np.int8), "codes")
+    assert_close(scale, np.zeros((2, 1)), "scale")
+
+
+def test_a_grid_reaches_its_largest_weight_however_far_out_it_lies(op):
+    weight = np.ones((1, 32))
+    weight[0, 5] = 508
+    codes, scale, _ = op.call("quantize", weight)
+    assert_close(codes, np.where(weight > 1, 127, 0).astype(np.int8), "codes")
+    assert_close(scale, np.array([[4.0]]), "scale")
+
+
+def test_the_steps_of_float32_weights_are_float32(op):
+    _, scale, zero = op.call("quantize", values(2, 8).astype(np.float32), bits=4, group=4, how="minmax")
+    assert scale.dtype == zero.dtype == np.float32
+
+
 def test_equal_weights_come_back_exactly(op):
     back, _ = restored(op, np.full((2, 6), 0.3), bits=4, group=3, how="minmax")
     assert_close(back, np.full((2, 6), 0.3), "w^", (0, 0))

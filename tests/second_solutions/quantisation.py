@@ -45,3 +45,33 @@ def codebook_quantize(weight, levels, group):
 
 def codebook_restore(codes, scale, levels, group):
     return (levels[codes] * np.repeat(scale, group, axis=1)).astype(scale.dtype)
+
+
+def somebodys_quantize(weight, bits=8, group=None, how="absmax"):
+    if how not in ("absmax", "minmax") or not 2 <= bits <= 8 or (group is not None and group < 1):
+        raise ValueError(f"bits={bits}, group={group}, how={how!r}")
+    if not np.isfinite(weight).all():
+        raise ValueError("weights must be finite")
+    O, I = weight.shape
+    parts = [weight[:, at:at + (group or I)] for at in range(0, I, group or I)] if I else []
+    codes, scale = np.zeros((O, I), np.int8 if how == "absmax" else np.uint8), np.zeros((O, len(parts)), weight.dtype)
+    zero, at = np.zeros_like(scale), 0
+    for n, part in enumerate(parts):
+        for o, row in enumerate(part):
+            if how == "minmax":
+                zero[o, n], scale[o, n] = row.min(), (row.max() - row.min()) / (2**bits - 1)
+            else:
+                scale[o, n] = abs(row).max() / (2 ** (bits - 1) - 1)
+            if scale[o, n] > 0:
+                codes[o, at:at + len(row)] = np.rint((row - zero[o, n]) / scale[o, n])
+        at += part.shape[1]
+    return codes, scale, zero if how == "minmax" else None
+
+
+def decode_bound(shapes, bits, group, per_group, bandwidth):
+    total = 0
+    for O, I in shapes:
+        for first in range(0, I, group or I):
+            columns = min(group or I, I - first)
+            total += O * (columns * bits / 8 + per_group * 16 / 8)
+    return {"tokens per second": bandwidth / total, "bytes": total}
