@@ -3,6 +3,7 @@
     python lessons/build.py                     every lesson
     python lessons/build.py attention           one of them
     python lessons/build.py --check             change nothing: fail if a notebook is stale, then execute them all
+    python lessons/build.py --filled            change nothing: execute them with a right answer in each exercise
 
 A lesson is jupytext Markdown, lessons/NN_name.md. Fields on top: title, question, prerequisites (a list),
 able_to (a list), student_minutes. A marker draws code of the package into the page, as text for reading:
@@ -14,6 +15,7 @@ Every ```python block without `.noeval` is a cell. Tags: ```python tags=["exerci
 begins with %%triton, and a cell before it says `%load_ext minigpt.triton_cells`.
 """
 import argparse
+import functools
 import json
 import os
 import sys
@@ -30,11 +32,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))                          # the imports below need it
 
+from lessons import filled as answered  # noqa: E402
 from lessons.convert import converted, fingerprint, header, number, refreshed  # noqa: E402
 from lessons.outputs import faults, tidy  # noqa: E402
 from minigpt.commands.start import front_matter, lesson_files  # noqa: E402
 from minigpt.errors import InputError  # noqa: E402
 from minigpt.listing import suggest  # noqa: E402
+from minigpt.progress import passed, write  # noqa: E402
 
 SECONDS = 90                                           # what one lesson may cost where it is built
 SLOW = 1.5                                             # a machine that only checks may be this much slower
@@ -48,6 +52,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if anything is stale or fails")
+    parser.add_argument("--filled", action="store_true",
+                        help="write nothing; exit 1 if one fails with its exercises filled in")
     parser.add_argument("--jobs", type=int, default=1, help="lessons at a time (default 1)")
     args = parser.parse_args(arguments)
     try:
@@ -56,6 +62,8 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 2
     notebooks = ROOT / "notebooks"
+    if args.filled:
+        return build_all(lessons, None, args.jobs, filled=True)
     stale = [line for path in lessons for line in staleness(path, notebooks)] if args.check else []
     stale += _orphans(notebooks, ROOT) if args.check else []
     if stale:
@@ -64,7 +72,7 @@ def main(arguments=None):
     return build_all(lessons, None if args.check else notebooks, args.jobs)
 
 
-def build_all(lessons, notebooks, jobs=1):
+def build_all(lessons, notebooks, jobs=1, *, filled=False):
     """Build lessons into a folder (None: into nothing), print what each cost; 1 if one failed, else 0.
 
     Nothing is written for a lesson that takes longer than SECONDS; one that is only checked may take SLOW times that.
@@ -73,7 +81,7 @@ def build_all(lessons, notebooks, jobs=1):
     print(f"{'lesson':<24}{'seconds':>9}{'KB':>7}")
     failed = 0
     with ProcessPoolExecutor(jobs) as pool:
-        results = (pool.map if jobs > 1 else map)(build, lessons)
+        results = (pool.map if jobs > 1 else map)(functools.partial(build, filled=filled), lessons)
         for path, built in zip(lessons, results, strict=True):
             built = _within(built, budget)
             size = len(built.notebook.encode()) / 1024
@@ -92,13 +100,15 @@ def _within(built, budget):
     return built._replace(error=f"took {built.seconds:.0f} s, the budget is {budget:.0f} s") if late else built
 
 
-def build(path):
-    """Execute one lesson, in memory: nothing is written."""
+def build(path, *, filled=False):
+    """Execute one lesson, in memory: nothing is written. filled: with a right answer in each exercise."""
     seconds, text = 0.0, ""
     try:
         source = refreshed(path.read_text(encoding="utf-8"))
         fields, body = front_matter(source)
         notebook = converted(body)
+        if filled:
+            return Built("", *_filled_in(notebook, path.stem.partition("_")[2]))
         seconds = execute(notebook)
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(header(fields, seconds)))
         number(notebook.cells, path.stem)
@@ -114,15 +124,26 @@ def build(path):
     return Built(text, seconds, error.replace("\n", " "))
 
 
-def execute(notebook):
-    """Run all cells in an empty temporary folder and tidy their outputs; returns the seconds."""
+def _filled_in(notebook, lesson):
+    """(seconds, what is wrong) of a lesson with its exercises filled in; what passes is kept, as for a student."""
+    names = answered.fill(notebook, lesson, ROOT)
+    with tempfile.TemporaryDirectory() as my:
+        seconds = execute(notebook, my)
+        return seconds, "; ".join(answered.faults(notebook, lesson, ROOT, names, passed(Path(my))))
+
+
+def execute(notebook, my=""):
+    """Run all cells in an empty temporary folder and tidy their outputs; returns the seconds.
+
+    my: a folder for what passes `check`; "" keeps nothing.
+    """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name in ("lesson", "temporary"):
             Path(folder, name).mkdir()
         environment = os.environ | {
             "MPLBACKEND": "module://matplotlib_inline.backend_inline", "TMPDIR": f"{folder}/temporary",
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-            "IPYTHONDIR": f"{folder}/ipython", "COLUMNS": "100", "MINIGPT_MY": ""}     # nothing is kept in my/
+            "IPYTHONDIR": f"{folder}/ipython", "COLUMNS": "100", "MINIGPT_MY": my}
         start = time.perf_counter()
         client = NotebookClient(
             notebook, kernel_name="python3", record_timing=False, resources={"metadata": {"path": f"{folder}/lesson"}},
@@ -172,9 +193,7 @@ def _write(path, text):
     """Whole or not at all, and only if it differs: a lesson that is already fresh keeps its date."""
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(part, path)
+        write(path, text)
 
 
 if __name__ == "__main__":

@@ -80,5 +80,5 @@ def shown(path):
 def write(path, text):
     """Write a file whole or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
+    part.write_text(text, encoding="utf-8", newline="\n")
     os.replace(part, path)

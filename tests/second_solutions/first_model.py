@@ -32,3 +32,6 @@ def min_p(probabilities, min_p):
             if p >= min_p * max(row):
                 result[(*place, i)] = p / total
     return result
+
+
+predictions = {number: number in (2, 5, 8) for number in range(1, 11)}       # as claims.json has them

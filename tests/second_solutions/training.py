@@ -50,3 +50,6 @@ def lion(params, gradients, ms, *, lr, beta1=0.9, beta2=0.99, weight_decay=0.0):
         new_params.append(p - lr * up + lr * down - lr * weight_decay * p)
         new_ms.append(beta2 * m + (1 - beta2) * g)
     return new_params, new_ms
+
+
+diagnosis = {"A": 7, "B": 1, "C": 5, "D": 8, "E": 4, "F": 3, "G": 6, "H": 2}
