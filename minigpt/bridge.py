@@ -22,7 +22,8 @@ def from_numpy(forward, backward):
 class _Pair(torch.autograd.Function):
     @staticmethod
     def forward(ctx, forward, backward, options, *args):
-        result = forward(*map(_to_numpy, args), **{name: _to_numpy(value) for name, value in options})
+        with torch.enable_grad():                      # a pair may take its gradient from PyTorch
+            result = forward(*map(_to_numpy, args), **{name: _to_numpy(value) for name, value in options})
         if not (isinstance(result, tuple) and len(result) == 2):
             raise ValueError(f"{forward.__name__} must return (y, cache), got {type(result).__name__}")
         y, cache = result
@@ -35,7 +36,8 @@ class _Pair(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, dy):
-        gradients = as_gradients(ctx.backward_function(_to_numpy(dy), ctx.cache))
+        with torch.enable_grad():
+            gradients = as_gradients(ctx.backward_function(_to_numpy(dy), ctx.cache))
         check_gradients(gradients, [tuple(shape) for shape, _, _ in ctx.inputs], ctx.backward_function.__name__)
         dargs = [None] * ctx.n_args
         for i, gradient, (_, dtype, device) in zip(ctx.differentiable, gradients, ctx.inputs, strict=True):

@@ -93,6 +93,23 @@ def test_a_numpy_pair_gives_its_value_and_its_gradient():
     torch.testing.assert_close(x.grad, 7 * expected.grad)
 
 
+def test_a_pair_may_take_its_gradient_from_pytorch():
+    def forward(x):
+        x = torch.tensor(x, requires_grad=True)
+        y = torch.softmax(x, -1)
+        return y.detach().numpy(), (x, y)
+
+    def backward(dy, cache):
+        return torch.autograd.grad(cache[1], cache[0], torch.tensor(dy), retain_graph=True)[0].numpy()
+
+    x = torch.tensor([[1.0, 2.0, 4.0]], dtype=torch.float64)
+    theirs, ours = ([leaf] for leaf in (x.clone().requires_grad_(), x.clone().requires_grad_()))
+    dy = torch.tensor([[1.0, -1.0, 3.0]], dtype=torch.float64)
+    from_numpy(forward, backward)(*theirs).backward(dy)
+    softmax(*ours).backward(dy)
+    assert torch.allclose(theirs[0].grad, ours[0].grad)
+
+
 def test_a_gradient_of_the_wrong_shape_is_named():
     pair = from_numpy(softmax_forward, lambda dy, cache: dy[0])
     with pytest.raises(ValueError, match="gradient 0 has shape"):
