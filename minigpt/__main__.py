@@ -12,7 +12,7 @@ import sys
 import textwrap
 
 import minigpt
-from minigpt.errors import InputError
+from minigpt.errors import Assigned, InputError
 
 COMMANDS = pathlib.Path(__file__).parent / "commands"
 INTERRUPTED, BROKEN_PIPE = 130, 141                    # what a shell says of SIGINT and SIGPIPE
@@ -47,8 +47,8 @@ def main(argv=None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt as stop:
         return _say(str(stop) or "interrupted", INTERRUPTED)
-    except (InputError, OSError, MemoryError, RuntimeError) as error:
-        if not (words := _in_words(error)):
+    except Exception as error:
+        if not (words := _in_words(error, (argv or sys.argv[1:])[:1])):
             raise
         return _say(f"error: {words}", 2)
     finally:
@@ -98,9 +98,11 @@ def _overview(known):
                       "python -m minigpt COMMAND --help shows the flags of one, and examples."])
 
 
-def _in_words(error):
+def _in_words(error, command):
     """What to tell the user; nothing if the mistake is ours."""
-    if isinstance(error, InputError) or (isinstance(error, NotImplementedError) and "this release" in str(error)):
+    if missing := _assigned(error):
+        return f"{''.join(command)} stops here: {missing}"
+    if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC:
@@ -110,6 +112,13 @@ def _in_words(error):
         return (f"there is not enough memory for this ({str(error).partition(chr(10))[0]}); try a smaller model, "
                 "--batch-size or --context-length")
     return ""
+
+
+def _assigned(error):
+    """The Assigned behind an error, which Triton's interpreter wraps into one of its own; or None."""
+    while error is not None and not isinstance(error, Assigned):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _say(message, status):

@@ -6,14 +6,17 @@ import os
 import pathlib
 import sys
 
+from minigpt.errors import Assigned
+
+WORKS = "start, check and grade work without it"
 FOLDER = pathlib.Path(__file__).parents[1] / "my"
 
 
-def yours(name):
+def yours(name, exercise):
     """The student's function of a name, or of X the pair X_forward and X_backward as a PyTorch function.
 
     It is looked for in the notebook, in the files that `grade` has loaded, and in my/, where `check` keeps what passes.
-    Raises NotImplementedError, which says what is missing.
+    Raises Assigned, which says what is missing, and of which exercise.
     """
     found = _found(name)
     if found is None and not name.endswith(("_forward", "_backward")):
@@ -22,9 +25,15 @@ def yours(name):
             from minigpt.bridge import from_numpy  # without a pair, NumPy is enough
             found = functools.wraps(pair[0])(from_numpy(*pair))
     if found is None:
-        raise NotImplementedError(f"{name} is assigned in this release, and yours to write: what needs it runs when "
-                                  "yours is in your notebook, or passes check, which keeps it in my/")
+        raise Assigned(f"{name} is assigned in this release, and yours to write ({exercise}): what needs it runs when "
+                       f"yours is in your notebook, or passes check, which keeps it in my/; {WORKS}")
     return _lenient(found)
+
+
+def left_out(name, exercise):
+    """Raise Assigned for what only ours could do, in a form that the student does not write."""
+    raise Assigned(f"{name} is left out of this release, since it shows the answer to {exercise}: what needs it does "
+                   f"not run here; {WORKS}")
 
 
 def _found(name):

@@ -1,4 +1,4 @@
-"""The one exception that means: the user gave us something we cannot use."""
+"""The exceptions that the command line says in one line: bad input, and what is left to the user to write."""
 
 
 class InputError(ValueError):
@@ -11,3 +11,7 @@ class InputError(ValueError):
     def _render_traceback_(self):
         """What IPython shows in the place of a traceback: a list of lines."""
         return [f"{type(self).__name__}: {self}"]
+
+
+class Assigned(Exception):
+    """In a release, what is left to the student is needed. No ValueError, which a test may take for a refusal."""

@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 
 from minigpt.__main__ import main
+from minigpt.assigned import left_out, yours
+from minigpt.errors import Assigned
 from minigpt.grading import sandbox, stored, stored_file
 from minigpt.grading.answers import Answers, functions, without
+from minigpt.grading.compare import REFUSALS
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
 from minigpt.grading.exercises import chosen, exercises
 from minigpt.grading.recording import recorded, right
 from minigpt.grading.release import Release, build
+from minigpt.grading.release_links import without_dead_links
 from minigpt.grading.rubric import Rubric, reference
 from minigpt.grading.taking_out import answers_of, tracked
 from minigpt.grading.variants import variants
@@ -192,6 +196,59 @@ def test_what_cannot_be_released_is_refused_in_one_line(words, said, tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 
+def test_what_is_assigned_is_said_in_one_line_whatever_error_it_is_wrapped_into(monkeypatch, capsys):
+    def stopped(argv):
+        try:
+            left_out("block", "transformer.3")
+        except Assigned as error:
+            raise RuntimeError("the interpreter stopped") from error
+
+    monkeypatch.setattr("minigpt.__main__._run", stopped)
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("minigpt: error: train stops here: block is left out of this release, since it shows the "
+                           "answer to transformer.3")
+    assert "start, check and grade work" in said
+    assert said.count("\n") == 1
+
+
+def test_what_is_assigned_is_no_refusal_that_a_test_may_expect():
+    assert not issubclass(Assigned, REFUSALS)
+    with pytest.raises(Assigned, match=r"^nothing is assigned in this release, and yours to write \(attention\.1\)"):
+        yours("nothing", "attention.1")
+
+
+def test_other_errors_that_speak_of_a_release_are_not_hidden(monkeypatch):
+    def stopped(argv):
+        raise NotImplementedError("in this release")
+
+    monkeypatch.setattr("minigpt.__main__._run", stopped)
+    with pytest.raises(NotImplementedError):
+        main(["train"])
+
+
+@pytest.mark.parametrize(("line", "becomes"), [
+    ("| [a](there.md) | [b](gone.md) |", None), ("See [a](there.md), [b](../gone), [c](https://x.org/gone).",
+                                                 "See [a](there.md), b, [c](https://x.org/gone)."),
+    ("`x[0](gone)` and [`b`](gone.md#part).", "`x[0](gone)` and `b`."), ("| [a](folder) | [b](#part) |", 0)])
+def test_a_dead_link_goes_and_all_else_stays(line, becomes):
+    text, there = f"Before.\n{line}\nAfter.", {"lessons/there.md", "lessons/folder/file", "lessons/a.md"}
+    expected = text if becomes == 0 else "\n".join(filter(None, ["Before.", becomes, "After."]))
+    assert without_dead_links(text, "lessons/a.md", there) == expected
+
+
+@pytest.mark.slow
+def test_no_relative_link_of_a_release_is_dead(release):
+    files, links = files_of(release), 0
+    for file in (file for file in files if file.endswith(".md")):
+        for link in re.findall(r"\]\(([^)\s]+)\)", (release / file).read_text(encoding="utf-8")):
+            path = (release / file).parent / link.partition("#")[0]
+            assert ":" in link or path.exists(), f"{file}: {link}"
+            links += ":" not in link
+    assert links > 50
+    assert "for instructors" in (release / "README.md").read_text(encoding="utf-8").lower()
+
+
 def test_flags_of_a_release_are_refused_elsewhere(tmp_path, capsys):
     assert main(["grade", str(tmp_path), "--out", "new"]) == 2
     assert "--out and --seed are for `grade release`" in capsys.readouterr().err
@@ -312,7 +369,8 @@ def test_commands_work_in_a_release_and_what_needs_an_answer_says_so(release):
     text = release / "README.md"
     done = minigpt(release, "-m", "minigpt", "train", "--text", str(text), "--steps", "2", "--out", "runs/a")
     assert done.returncode == 2
-    assert "is assigned in this release" in done.stderr.splitlines()[-1]
+    assert "error: train stops here: " in done.stderr.splitlines()[-1]
+    assert "(attention.1" in done.stderr.splitlines()[-1] or "to transformer.3" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert "attention.2 | `attention_backward` | 15" in (release / "README.md").read_text(encoding="utf-8")
 

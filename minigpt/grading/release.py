@@ -8,10 +8,12 @@ from collections import namedtuple
 
 from minigpt.errors import InputError
 from minigpt.grading.answers import BLOCK, call, functions, without
+from minigpt.grading.release_links import mend_links
 from minigpt.grading.release_words import top_of_readme
 from minigpt.grading.taking_out import answers_of, kernel_files, tests_kept, tracked
 
 Built = namedtuple("Built", "by_hand own")              # {exercise: why `grade` cannot mark it}, ids of own tasks
+ROLE = re.compile("_(forward|backward|kernel)$")
 DRAWN = re.compile(r"\b(side_by_side|source)\(")       # cells that show code of the package
 
 
@@ -50,7 +52,6 @@ def _require_room(out, root):
 
 class Release:
     """One release while it is built. exercises: those that are assigned."""
-
     def __init__(self, exercises, root, parts, seed, report):
         self.exercises, self.root, self.part, self.seed, self.report = exercises, root, parts[0], seed, report
         self.key, self.tasks = None, []
@@ -83,6 +84,7 @@ class Release:
         self._hints()
         path, top = self.part / "README.md", top_of_readme(self.exercises, by_hand, tasks)
         path.write_text(top + path.read_text(encoding="utf-8"), encoding="utf-8")
+        mend_links(self.part)
         return Built(by_hand, list(tasks))
 
     def _own_tasks(self):
@@ -111,10 +113,9 @@ class Release:
     def _python(self, text, file):
         module = file.removesuffix(".py").replace("/", ".")
         if file in self.kernels:
-            return without(text, [(node, node.name) for node, _ in functions(text)], lambda node, role: _missing(role))
+            return without(text, [(node, node.name) for node, _ in functions(text)], self._missing)
         plain = not file.startswith(("minigpt/reference/tiled/", "kernels/"))
-        return without(text, self.answers.found(text, module),
-                       lambda node, role: _calling(node, role) if plain else _missing(role))
+        return without(text, self.answers.found(text, module), self._calling if plain else self._missing)
 
     def _lesson(self, text, file):
         if not file.startswith("lessons/"):
@@ -127,7 +128,7 @@ class Release:
             if exercise.checked != exercise.concept and all(name in code for name in exercise.functions):
                 code = re.sub(rf'^check\("{exercise.checked}".*$', f'check("{exercise.concept}", {given})', code,
                               flags=re.MULTILINE)
-        return without(code, self.answers.found(code), _calling)
+        return without(code, self.answers.found(code), self._calling)
 
     def _notebook(self, text, file):
         notebook = json.loads(text)
@@ -145,6 +146,20 @@ class Release:
                 cell["source"] = new.rstrip("\n") if isinstance(cell["source"], str) else new.splitlines(keepends=True)
         notebook["metadata"].pop("minigpt", None)      # the marks of the build
         return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+    def _calling(self, node, role):
+        """A body that calls the student's function; of a method, one that says that it is missing."""
+        if any(a.arg in ("self", "ctx") for a in node.args.args):
+            return self._missing(node, role)
+        return ["from minigpt.assigned import yours", f'return yours("{role}", "{self._about(role)}")({call(node)})']
+
+    def _missing(self, node, role):
+        return ["from minigpt.assigned import left_out", f'left_out("{role}", "{self._about(role)}")']
+
+    def _about(self, role):
+        """The exercises that a name gives away."""
+        about = [e.id for e in self.exercises if ROLE.sub("", role) in {ROLE.sub("", r) for r in e.functions.values()}]
+        return ", ".join(about or [e.id for e in self.exercises])
 
     def _contract(self, concept):
         """Store what the right answers give; why it cannot be done, or ""."""
@@ -183,14 +198,3 @@ class Release:
             row = re.sub("^by_hand = .*\n?", "", row, flags=re.MULTILINE)
             text = f"{head}{mark}by_hand = {json.dumps(why)}\n{row}{rest}"
         path.write_text(text, encoding="utf-8")
-
-
-def _calling(node, role):
-    """A body that calls the student's function; of a method, one that says that it is missing."""
-    if any(a.arg in ("self", "ctx") for a in node.args.args):
-        return _missing(role)
-    return ["from minigpt.assigned import yours", f'return yours("{role}")({call(node)})']
-
-
-def _missing(name):
-    return [f'raise NotImplementedError("{name} is assigned in this release, and left out")']
