@@ -150,6 +150,18 @@ def test_of_a_notebook_the_functions_asked_for_come_with_what_they_need():
     assert [part in source for part in ("print", "import os", "of the lesson")] == [False] * 3
 
 
+@pytest.mark.parametrize(("function", "needed"), [
+    ("def f(x):\n    loss = 2 * x\n    return loss", False), ("def f(loss):\n    return loss", False),
+    ("def f(x):\n    return [loss for loss in x]", False), ("def f(x):\n    return loss * x", True),
+    ("def f(x, scale=loss):\n    return scale", True),
+    ("def f(x):\n    def g():\n        return loss\n    return g()", True),
+    ("def f(x):\n    global loss\n    loss = loss + x\n    return loss", True),
+    ("class f:\n    def g(self):\n        return loss", True)])
+def test_a_variable_of_a_function_s_own_brings_no_statement_of_the_same_name(function, needed):
+    source = from_notebook(notebook(cell("loss = train_for_hours()"), cell(function)), ["f"])
+    assert ("train_for_hours" in source) == needed
+
+
 def test_files_of_one_name_are_of_one_student(tmp_path):
     """Of ana.ipynb and ana.py only the second was marked, and nothing said so."""
     for name in ("ana.ipynb", "ana.py", "bo.py", ".hidden.py", "notes.txt"):

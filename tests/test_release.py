@@ -16,7 +16,7 @@ import pytest
 from minigpt.__main__ import main
 from minigpt.assigned import left_out, yours
 from minigpt.errors import Assigned
-from minigpt.grading import sandbox, stored, stored_file
+from minigpt.grading import given, sandbox, stored, stored_file
 from minigpt.grading.answers import Answers, functions, without
 from minigpt.grading.compare import REFUSALS
 from minigpt.grading.contract import bound_tests, contract, mistakes, run_test
@@ -216,6 +216,15 @@ def test_what_is_assigned_is_no_refusal_that_a_test_may_expect():
     assert not issubclass(Assigned, REFUSALS)
     with pytest.raises(Assigned, match=r"^nothing is assigned in this release, and yours to write \(attention\.1\)"):
         yours("nothing", "attention.1")
+
+
+def test_what_lessons_hand_over_calls_nothing_that_another_exercise_asks_for():
+    handed = {role for exercise in exercises(ROOT).values() for role in exercise.given}
+    asked = {role for exercise in exercises(ROOT).values() for role in exercise.functions.values()}
+    assert "cross_entropy_forward" in handed & asked
+    names = {node.attr if isinstance(node, ast.Attribute) else node.id
+             for node in ast.walk(ast.parse(inspect.getsource(given))) if isinstance(node, ast.Attribute | ast.Name)}
+    assert names & (asked - handed) == set()
 
 
 def test_other_errors_that_speak_of_a_release_are_not_hidden(monkeypatch):

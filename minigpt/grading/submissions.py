@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import re
+import symtable
 import warnings
 from dataclasses import dataclass, field
 
@@ -113,7 +114,7 @@ def from_notebook(text, wanted):
         at = last.get(names.pop())
         if at is not None and at not in needed:
             needed.add(at)
-            names += {node.id for node in ast.walk(statements[at][0]) if isinstance(node, ast.Name)}
+            names += _needed(*statements[at][:2])
     return "\n\n".join(statements[at][1] for at in sorted(needed)) + "\n"
 
 
@@ -141,6 +142,20 @@ def _definitions(source):
     for node in _tree(code).body:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign):
             yield node, ast.unparse(node) if getattr(node, "decorator_list", []) else ast.get_source_segment(code, node)
+
+
+def _needed(node, code):
+    """The names that a statement looks up at the top of the file, now or when it is called: no variables of its own."""
+    try:
+        return _global_names(symtable.symtable(code, "cell", "exec"))
+    except SyntaxError:                                # it parses, and cannot be compiled
+        return [leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)]
+
+
+def _global_names(table):
+    is_top = table.get_type() == "module"
+    names = [s.get_name() for s in table.get_symbols() if s.is_global() or (is_top and s.is_referenced())]
+    return names + [name for inner in table.get_children() for name in _global_names(inner)]
 
 
 def _bound(node):
