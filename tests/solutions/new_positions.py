@@ -3,6 +3,5 @@ import numpy as np
 
 
 def new_positions(length, real):
-    """(9) the tokens of a text that stand before each of its new ones."""
-    before = np.cumsum(real, axis=1) - real            # (B, length + T)
-    return before[:, length:]
+    """(9) the tokens of a text up to each of its new ones, but for the new one itself."""
+    return np.cumsum(real, axis=1)[:, length:] - real[:, length:]                 # (B,T)
