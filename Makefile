@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: demo test quick mutants lessons check-lessons bench lint
+.PHONY: demo test quick mutants lessons check-lessons filled-lessons bench lint
 
 demo: $(READY)          ## text -> tokenizer -> GPT -> writing, beside honest baselines; 5 minutes
 	$(PY) -m minigpt demo
@@ -25,6 +25,9 @@ lessons: $(READY)       ## lessons/*.md -> notebooks/*.ipynb, executed
 
 check-lessons: $(READY) ## executes every lesson elsewhere and fails if a notebook is stale
 	$(PY) lessons/build.py --check
+
+filled-lessons: $(READY) ## executes every lesson with a right answer in each exercise; half an hour, and no part of CI
+	$(PY) lessons/build.py --filled
 
 bench: $(READY)         ## speed, as ratios measured side by side in one run
 	$(PY) -m minigpt bench

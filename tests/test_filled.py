@@ -3,13 +3,13 @@ import ast
 
 import nbformat
 import pytest
-from toy_lesson import FIELDS
 
 from lessons import build, convert, filled
 from minigpt.commands.start import front_matter, lesson_files
 from minigpt.grading.exercises import exercises, is_unwritten
 
 ROOT = build.ROOT
+FIELDS = "---\ntitle: A toy\nquestion: Why?\nprerequisites:\nable_to:\n  - add\nstudent_minutes: 5\n---\n"
 LESSON = FIELDS + '''\
 ## Softmax (first_model.1)
 

@@ -52,6 +52,16 @@ def test_the_table_of_lessons_is_what_the_lessons_say():
     assert table == expected, "\n" + "\n".join(f"| {' | '.join(row)} |" for row in expected)
 
 
+def test_the_page_names_each_exercise_that_a_release_cannot_judge():
+    text = (FOLDER / "README.md").read_text(encoding="utf-8").partition("In a release, where stored arrays")[2]
+    text = text.partition("### ")[0]
+    handed = [e.id for e in EXERCISES for other in EXERCISES if e.concept == other.concept
+              for role in e.given if role in other.functions.values()]
+    unjudged = {e.id for e in EXERCISES if e.unstored} | set(handed)
+    assert len(unjudged) >= 5
+    assert {id for id in unjudged if id not in text} == set()
+
+
 def test_the_table_of_exercises_by_hand_is_that_of_the_lessons():
     expected = [[e.id, f"{e.points:g}", e.by_hand] for e in EXERCISES if e.by_hand]
     table = rows(section("Exercises that `grade` does not mark"), 3)[1:]
