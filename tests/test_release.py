@@ -294,6 +294,7 @@ def test_no_function_in_a_release_of_all_lessons_is_like_an_answer(tmp_path, mon
     every = list(exercises(ROOT).values())
     build(tmp_path / "all", every, ROOT)
     answers, seen = answers_of(every, ROOT), 0
+    stubs = {ast.dump(stub) for exercise in every for stub in exercise.stubs.values()}   # some hold a mistake
     assert len(answers.expressions) > 50
     fused = (tmp_path / "all" / "minigpt" / "fused_gradients.py").read_text(encoding="utf-8")
     assert "class RMSNorm" in fused
@@ -301,7 +302,7 @@ def test_no_function_in_a_release_of_all_lessons_is_like_an_answer(tmp_path, mon
     assert "addcmul" not in fused
     for place, text in texts(tmp_path / "all", files_of(tmp_path / "all")):
         found = answers.found(text, place.removesuffix(".py").replace("/", "."))
-        assert [node.name for node, _ in found] == [], place
+        assert [node.name for node, _ in found if ast.dump(node) not in stubs] == [], place
         seen += "yours(" in text
     assert seen > 30
 
