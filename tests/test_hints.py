@@ -198,7 +198,7 @@ FORWARD, BACKWARD = "attention_forward", "attention_backward"
     ("tokenizer", {"bpe_encode": named("bpe_encode"), "bpe_decode": reference("tokenizer", "bpe_decode")}, (),
      "tokenizer.4"),
     ("multi_head_attention", yours("split_heads", "merge_heads", "multi_head_attention_forward"), (), "transformer.2"),
-    ("quantization", {"quantize": named("somebodys")}, (), None),
+    ("quantization", {"quantize": named("somebodys")}, (), "quantisation.2"),
     ("kv_cache", {"KVCache": dict}, (), None),
     ("silu", yours("silu_forward", "silu_backward"), (), None),
 ])

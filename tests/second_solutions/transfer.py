@@ -40,14 +40,13 @@ def pooling_forward(h, mask=None, how="mean"):
 
 
 def l2_sp_forward(params, start, alpha, beta):
-    with torch.enable_grad():                          # also inside a function of PyTorch's own
-        leaves = {name: torch.tensor(w, requires_grad=True) for name, w in params.items()}
-        penalty = torch.zeros((), dtype=torch.float64)
-        for name, w in leaves.items():
-            if name in start:
-                penalty = penalty + alpha / 2 * ((w - torch.tensor(start[name]))**2).sum()
-            else:
-                penalty = penalty + beta / 2 * (w * w).sum()
+    leaves = {name: torch.tensor(w, requires_grad=True) for name, w in params.items()}
+    penalty = torch.zeros((), dtype=torch.float64)
+    for name, w in leaves.items():
+        if name in start:
+            penalty = penalty + alpha / 2 * ((w - torch.tensor(start[name]))**2).sum()
+        else:
+            penalty = penalty + beta / 2 * (w * w).sum()
     return penalty.item(), (leaves, penalty)
 
 
