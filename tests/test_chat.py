@@ -145,13 +145,18 @@ def test_a_run_that_was_not_trained_to_answer_is_refused_with_what_it_can_do(tmp
         f"python -m minigpt generate --model {run}")
 
 
+def hears_ctrl_c():
+    """Undo what a process inherits from a shell that began it in the background, where Ctrl-C is not for it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no terminals here")
 def test_in_a_terminal_ctrl_c_stops_an_answer_and_ctrl_d_ends(tmp_path):
     folder = save(tiny(context_length=20_000), tmp_path / "run")
     here, there = os.openpty()
     process = subprocess.Popen([sys.executable, "-m", "minigpt", *CHAT, "--max-new-tokens", "19000", "--model", folder],
-                               stdin=there, stdout=there, stderr=there, cwd=ROOT)
+                               stdin=there, stdout=there, stderr=there, cwd=ROOT, preexec_fn=hears_ctrl_c)
     os.close(there)
     seen = Screen(here)
     seen.until("Ctrl-D ends")

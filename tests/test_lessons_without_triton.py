@@ -16,7 +16,8 @@ HIDING = """\
 from importlib.machinery import PathFinder
 
 find = PathFinder.find_spec
-PathFinder.find_spec = staticmethod(lambda name, *rest: None if name == "triton" else find(name, *rest))
+PathFinder.find_spec = staticmethod(lambda name, *rest, **options:
+    None if name == "triton" else find(name, *rest, **options))
 """
 TOY = """\
 ```python
