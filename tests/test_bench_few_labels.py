@@ -45,6 +45,6 @@ def test_minilm_is_fine_tuned_and_judged_beside_the_counters(require_data):
         require_data(error)
     task = few(load_task("docstrings"), 2, 0)
     task = replace(task, test=task.test[:40])
-    scores = dict(few_labels.one_draw(task, ("head",), 0, 2, "minilm"))
+    scores = dict(few_labels.one_draw(task, ("head",), 0, 2))
     assert {"majority", "TF-IDF, linear SVM", "MiniLM, head"} <= set(scores)
     assert all(0 <= accuracy <= 1 for accuracy in scores.values())

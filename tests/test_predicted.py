@@ -28,6 +28,11 @@ def test_a_wrong_one_is_told_what_was_found(got, says):
         assert_predicted(got, FOUND)
 
 
+def test_yes_is_no_number():
+    with pytest.raises(Mismatch, match="expected 1, got True"):
+        assert_predicted({"heads": True}, {"heads": 1})
+
+
 def test_a_prediction_stands_beside_what_was_found(capsys):
     beside({"scores": (2, 4, 8), "bytes": 3}, FOUND, "T = 8")
     assert capsys.readouterr().out == (

@@ -15,7 +15,7 @@ SIZES = (8, 16, 32, 64)
 OURS = "MiniLM, "
 
 
-def run(*, rounds=5, task="r8", sizes=SIZES, methods=("head",), start="minilm"):
+def run(*, rounds=5, task="r8", sizes=SIZES, methods=("head",)):
     """Fine-tune with so many labels a class, `rounds` draws each, and print a table.
 
     Returns {name: {size: [accuracy of each draw]}}.
@@ -23,19 +23,19 @@ def run(*, rounds=5, task="r8", sizes=SIZES, methods=("head",), start="minilm"):
     whole, found = load_task(task), {}
     for size in sizes:
         for seed in range(rounds):
-            for name, accuracy in one_draw(few(whole, size, seed), methods, seed, size, start):
+            for name, accuracy in one_draw(few(whole, size, seed), methods, seed, size):
                 found.setdefault(name, {}).setdefault(size, []).append(accuracy)
                 print(f"{size} labels a class, draw {seed}: {name} {accuracy:.4f}", flush=True)
     print(table(found, len(whole.test)))
     return found
 
 
-def one_draw(task, methods, seed, size, start):
+def one_draw(task, methods, seed, size):
     """(name, accuracy on the test part) of each classifier that learns from this task's training part."""
     for each in baselines(task):
         yield each.name, each.accuracy
     for method in methods:
-        job = new_finetuning(task, load_start(start), method, settings_of(method, len(task.train), seed=seed),
+        job = new_finetuning(task, load_start("minilm"), method, settings_of(method, len(task.train), seed=seed),
                              per_class=size)
         job.train()
         yield OURS + method, job.judge()[0].accuracy
